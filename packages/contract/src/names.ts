@@ -1,0 +1,74 @@
+/** Closed lists of names that config, wire headers, metrics and docs share. */
+
+export const placements = ["local", "cloud"] as const;
+export type Placement = (typeof placements)[number];
+
+/** API shapes an upstream may speak. */
+export const protocolNames = ["openai-chat", "anthropic-messages"] as const;
+export type ProtocolName = (typeof protocolNames)[number];
+
+/** API shapes a client may speak. */
+export const dialectNames = ["openai-chat"] as const;
+export type DialectName = (typeof dialectNames)[number];
+
+/** Self-hosted server software that discovery and probes recognise. */
+export const engineNames = ["vllm", "llamacpp", "ollama", "sglang", "tgi"] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** What a deployment can do beyond plain text in, plain text out. */
+export const capabilities = [
+  "tools",
+  "vision",
+  "json_schema",
+  "reasoning",
+  "pdf",
+  "audio_in",
+  "audio_out",
+  "logprobs",
+  "n",
+  "prefill",
+] as const;
+export type Capability = (typeof capabilities)[number];
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/**
+ * Why a request went where it went: the value of `X-Router-Reason`, of the metric label `reason` and of the log field.
+ * Adding a reason means adding its row to `docs/glossary.md`.
+ */
+export const routingReasons = [
+  /** The client named this deployment, its model or `<upstream>/<model>`. */
+  "explicit_model",
+  /** The client named an alias or a configured public name. */
+  "alias",
+  /** `auto`: short enough for the local deployment's adequacy. */
+  "local_adequate",
+  /** `auto`: the prompt is larger than the local deployment is adequate for. */
+  "prompt_too_long",
+  /** `auto`: the requested output is larger than the local deployment is adequate for. */
+  "output_too_long",
+  /** `auto`: over 50,000 estimated prompt tokens. */
+  "long_context",
+  /** The client sent no model, so `auto` decided. */
+  "missing_model",
+  /** The client named a model nobody serves, so `auto` decided. */
+  "unknown_model",
+  /** No local deployment is configured. */
+  "no_local",
+  /** No cloud deployment is configured. */
+  "no_cloud",
+  /** The preferred local deployment is starting or asleep. */
+  "local_cold",
+  /** The preferred local deployment does not answer. */
+  "local_down",
+  /** The preferred local deployment has no room. */
+  "local_full",
+  /** The prompt does not fit the preferred deployment's context window. */
+  "context_window",
+  /** The preferred deployment lacks a capability that the request needs. */
+  "capability",
+  /** The preferred deployment's circuit breaker is open. */
+  "breaker_open",
+] as const;
+export type RoutingReason = (typeof routingReasons)[number];
