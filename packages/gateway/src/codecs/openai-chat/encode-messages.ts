@@ -104,35 +104,33 @@ function callId(id: string, provider: string): string {
   return /^[A-Za-z0-9]{9}$/.test(id) ? id : createHash("sha256").update(id).digest("hex").slice(0, 9);
 }
 
-function encodeParts(parts: readonly ContentPart[], path: string, { provider, dropped }: Place): JsonObject[] {
-  return parts.map((part, i): JsonObject => {
-    if ("cache" in part) dropped.add(`${path}.content[${i}].cache_control`);
-    switch (part.type) {
-      case "text":
-      case "refusal":
-        return { type: "text", text: part.text };
-      case "image":
-        return {
-          type: "image_url",
-          image_url: { url: part.url, ...(part.detail !== undefined && { detail: part.detail }) },
-        };
-      case "audio":
-        return { type: "input_audio", input_audio: { data: part.data, format: part.format } };
-      case "file": {
-        const file = { ...(part.filename !== undefined && { filename: part.filename }) };
-        return { type: "file", file: { ...file, file_data: `data:${part.mediaType};base64,${part.data}` } };
-      }
-      case "file-id": {
-        if (provider === "openai") return { type: "file", file: { file_id: part.fileId } };
-        const param = `${path}.content[${i}].file.file_id`;
-        throw new GatewayError(
-          "capability_unavailable",
-          `'${param}': the target cannot resolve file ids; send file_data.`,
-          { param },
-        );
-      }
+function encodeParts(parts: readonly ContentPart[], path: string, place: Place): JsonObject[] {
+  return parts.map((part, i) => encodePart(part, `${path}.content[${i}]`, place));
+}
+
+function encodePart(part: ContentPart, path: string, { provider, dropped }: Place): JsonObject {
+  if ("cache" in part) dropped.add(`${path}.cache_control`);
+  switch (part.type) {
+    case "text":
+    case "refusal":
+      return { type: "text", text: part.text };
+    case "image": {
+      const detail = part.detail === undefined ? {} : { detail: part.detail };
+      return { type: "image_url", image_url: { url: part.url, ...detail } };
     }
-  });
+    case "audio":
+      return { type: "input_audio", input_audio: { data: part.data, format: part.format } };
+    case "file": {
+      const filename = part.filename === undefined ? {} : { filename: part.filename };
+      return { type: "file", file: { ...filename, file_data: `data:${part.mediaType};base64,${part.data}` } };
+    }
+    case "file-id": {
+      if (provider === "openai") return { type: "file", file: { file_id: part.fileId } };
+      const param = `${path}.file.file_id`;
+      const message = `'${param}' cannot be served by this target: it resolves no file ids; send file_data.`;
+      throw new GatewayError("capability_unavailable", message, { param });
+    }
+  }
 }
 
 /** One plain text as a string: many chat templates know no parts. */
