@@ -62,6 +62,14 @@ describe("NativeScan", () => {
     expect(JSON.parse(scan.scan(withText).forward ?? "")).not.toHaveProperty("usage");
   });
 
+  test("finds usage behind a null one inside the choice", () => {
+    const scan = new NativeScan(false);
+    scan.scan('{"choices":[{"index":0,"delta":{"content":"a"},"usage":null}],"usage":{"prompt_tokens":3}}');
+    expect(scan.usage?.inputTokens).toBe(3);
+    scan.scan('{"choices":[{"index":0,"delta":{},"usage":{"prompt_tokens":4}}]}');
+    expect(scan.usage?.inputTokens).toBe(4);
+  });
+
   test("ends with an error once, and forwards nothing after it", () => {
     const scan = new NativeScan(false);
     scan.scan(chunk({ content: "a" }));

@@ -60,13 +60,13 @@ export class NativeScan {
   scan(data: string): ScannedEvent {
     if (this.#failed) return { kind: "empty", forward: undefined };
     if (data.length < 16 && data.trim() === "[DONE]") return this.#done();
-    const isOrdinary =
-      data.includes('"choices"') && !data.includes('"error"') && !data.includes('"abort"') && hasOnlyNullUsage(data);
-    if (!isOrdinary) return this.#parsed(data);
-    return {
-      kind: this.#content(data) ? "content" : "empty",
-      forward: this.#hideUsage ? withoutNullUsage(data) : data,
-    };
+    const choices = data.indexOf('"choices"');
+    const usage = valueAt(data, '"usage"', 0);
+    const hasNumbers = usage !== -1 && holdsNumbers(data, usage);
+    if (choices === -1 || hasNumbers || data.includes('"error"')) return this.#parsed(data);
+    const kind = this.#kindOf(data, choices);
+    if (kind === "error") return this.#fail(gaveUp());
+    return { kind, forward: this.#hideUsage && usage !== -1 ? withoutNullUsage(data, usage) : data };
   }
 
   /** Returns the error to end with when the body ended, or undefined when the answer was complete. */
@@ -98,76 +98,106 @@ export class NativeScan {
     }
     if (chunk["error"] || chunk["object"] === "error") return this.#fail(classifyErrorObject(chunk));
     const choices = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
-    const failed = choices.find((one) => isObject(one) && isFailedFinish(String(one["finish_reason"])));
-    if (failed !== undefined)
-      return this.#fail(new GatewayError("upstream_error", "The upstream gave up on the answer."));
-
     const choice: unknown = choices[0];
     const usage = decodeUsage(chunk["usage"] ?? (isObject(choice) ? choice["usage"] : undefined));
     if (usage !== undefined) this.#usage = usage;
     const isUsageOnly = choices.length === 0 && usage !== undefined;
     if (isUsageOnly) return { kind: "empty", forward: this.#hideUsage ? undefined : data };
-    const kind = this.#content(data) ? "content" : "empty";
-    return { kind, forward: this.#hideUsage && chunk["usage"] === null ? withoutNullUsage(data) : data };
+    const kind = this.#kindOf(data, Math.max(0, data.indexOf('"choices"')));
+    if (kind === "error") return this.#fail(gaveUp());
+    const hides = this.#hideUsage && chunk["usage"] === null;
+    return { kind, forward: hides ? editJson(data, noUsageMember) : data };
   }
 
-  /** Counts what the chunk brings and tells whether it brings anything. */
-  #content(data: string): boolean {
-    let chars = 0;
-    for (const token of textTokens) chars += textLength(data, token);
-    const isFinish = startsValue(data, '"finish_reason"', QUOTE);
-    const isContent = chars > 0 || isFinish || opensList(data, '"tool_calls"') || opensList(data, '"content"');
-    const isMore =
-      isContent || startsValue(data, '"function_call"', OPEN_BRACE) || startsValue(data, '"audio"', OPEN_BRACE);
-    if (isFinish) this.#finishSeen = true;
+  /** Tells whether the chunk brings anything, and counts it. Searches from `from` on, where the choices begin. */
+  #kindOf(data: string, from: number): "content" | "empty" | "error" {
+    const finish = stringAt(data, '"finish_reason"', from);
+    if (finish !== undefined) {
+      if (isFailedFinish(finish)) return "error";
+      this.#finishSeen = true;
+    }
+    let chars = textLength(data, '"content"', from);
+    // Nearly every chunk has one kind of text: the others are looked for only when the usual one is missing.
+    for (let i = 0; chars === 0 && i < otherTexts.length; i++) chars = textLength(data, otherTexts[i]!, from);
     this.#outputChars += chars;
-    if (isMore) this.#contentEvents++;
-    return isMore;
+    if (chars === 0 && finish === undefined && !hasStructure(data, from)) return "empty";
+    this.#contentEvents++;
+    return "content";
   }
 }
 
-const textTokens = ['"content"', '"reasoning_content"', '"reasoning"', '"refusal"', '"arguments"', '"text"'] as const;
+const otherTexts = ['"reasoning_content"', '"reasoning"', '"arguments"', '"refusal"', '"text"'] as const;
 
 const QUOTE = 0x22;
+const COMMA = 0x2c;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const BACKSLASH = 0x5c;
 const SMALL_N = 0x6e;
 
+function gaveUp(): GatewayError {
+  return new GatewayError("upstream_error", "The upstream gave up on the answer.");
+}
+
 function interrupted(): GatewayError {
   return new GatewayError("stream_interrupted", "The upstream closed the stream before the answer ended.");
 }
 
 /** Returns where the value of the member starts, or -1. A quoted word without a colon is a value, not a member. */
-function valueAt(data: string, token: string): number {
-  for (let found = data.indexOf(token); found !== -1; found = data.indexOf(token, found + token.length)) {
+function valueAt(data: string, token: string, from: number): number {
+  for (let found = data.indexOf(token, from); found !== -1; found = data.indexOf(token, found + token.length)) {
     const colon = skipSpace(data, found + token.length);
     if (data.charCodeAt(colon) === 0x3a) return skipSpace(data, colon + 1);
   }
   return -1;
 }
 
-function skipSpace(data: string, at: number): number {
-  while (data.charCodeAt(at) === 0x20 || data.charCodeAt(at) === 0x0a || data.charCodeAt(at) === 0x09) at++;
-  return at;
+/** Tells whether this member `usage`, or one after it, is more than null. */
+function holdsNumbers(data: string, usage: number): boolean {
+  for (let at = usage; at !== -1; at = valueAt(data, '"usage"', at)) if (data.charCodeAt(at) !== SMALL_N) return true;
+  return false;
 }
 
-function startsValue(data: string, token: string, code: number): boolean {
-  const at = valueAt(data, token);
-  return at !== -1 && data.charCodeAt(at) === code;
+function skipSpace(data: string, at: number): number {
+  for (;;) {
+    const code = data.charCodeAt(at);
+    if (code !== 0x20 && code !== 0x0a && code !== 0x09) return at;
+    at++;
+  }
+}
+
+/** Tells whether the chunk holds calls, content in parts or audio. */
+function hasStructure(data: string, from: number): boolean {
+  return (
+    opensList(data, '"tool_calls"', from) ||
+    opensList(data, '"content"', from) ||
+    opensObject(data, '"function_call"', from) ||
+    opensObject(data, '"audio"', from)
+  );
+}
+
+function opensObject(data: string, token: string, from: number): boolean {
+  const at = valueAt(data, token, from);
+  return at !== -1 && data.charCodeAt(at) === OPEN_BRACE;
 }
 
 /** Tells whether the member holds a list with something in it. */
-function opensList(data: string, token: string): boolean {
-  const at = valueAt(data, token);
+function opensList(data: string, token: string, from: number): boolean {
+  const at = valueAt(data, token, from);
   if (at === -1 || data.charCodeAt(at) !== OPEN_BRACKET) return false;
   return data.charCodeAt(skipSpace(data, at + 1)) !== CLOSE_BRACKET;
 }
 
+/** Returns the member's string as written, undefined when it holds none. */
+function stringAt(data: string, token: string, from: number): string | undefined {
+  const at = valueAt(data, token, from);
+  return at === -1 || data.charCodeAt(at) !== QUOTE ? undefined : data.slice(at + 1, data.indexOf('"', at + 1));
+}
+
 /** Returns the raw length of the member's string, 0 when it has none. */
-function textLength(data: string, token: string): number {
-  const at = valueAt(data, token);
+function textLength(data: string, token: string, from: number): number {
+  const at = valueAt(data, token, from);
   if (at === -1 || data.charCodeAt(at) !== QUOTE) return 0;
   for (let close = data.indexOf('"', at + 1); close !== -1; close = data.indexOf('"', close + 1)) {
     let backslashes = 0;
@@ -177,22 +207,15 @@ function textLength(data: string, token: string): number {
   return 0;
 }
 
-/** False as soon as one member `usage` may hold numbers. */
-function hasOnlyNullUsage(data: string): boolean {
-  for (let found = data.indexOf('"usage"'); found !== -1; found = data.indexOf('"usage"', found + 7)) {
-    const colon = skipSpace(data, found + 7);
-    if (data.charCodeAt(colon) === 0x3a && data.charCodeAt(skipSpace(data, colon + 1)) !== SMALL_N) return false;
-  }
-  return true;
-}
-
 const noUsageMember = new Map([["usage", removeMember]]);
+const nullUsage = ',"usage":null';
 
 /** Takes out `"usage": null`, which a client that did not ask for usage would never have seen. */
-function withoutNullUsage(data: string): string {
-  if (!data.includes('"usage"')) return data;
-  const short = data.replace(',"usage":null', "");
-  if (short.length !== data.length) return short;
+function withoutNullUsage(data: string, valueStart: number): string {
+  const start = valueStart + 4 - nullUsage.length;
+  if (data.charCodeAt(start) === COMMA && data.startsWith(nullUsage, start)) {
+    return data.slice(0, start) + data.slice(valueStart + 4);
+  }
   try {
     return editJson(data, noUsageMember);
   } catch {
