@@ -3,7 +3,7 @@ const scannedChars = 4096;
 
 /** Shapes of credentials, and any unbroken run too long to be a word. */
 const secrets =
-  /\bBearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|hf|fw|nvapi|r8|fl|key)[-_][\w*.-]{4,}|\bAIza[\w-]{10,}|\bAKIA[0-9A-Z]{8,}|\beyJ[\w-]{8,}(?:\.[\w-]+)*|\b[0-9a-f]{32,}\b|[A-Za-z0-9+/_=-]{40,}/g;
+  /\bBearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|hf|fw|nvapi|r8|fl|key)[-_][\w*.-]{4,}|\bAIza[\w-]{10,}|\bAKIA[0-9A-Z]{8,}|\beyJ[\w-]{8,}(?:\.[\w-]+)*|\b[0-9a-f]{32,}\b|[A-Za-z0-9+_=-]{40,}/g;
 const addresses = /\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\blocalhost:\d+\b/g;
 
 /**

@@ -16,6 +16,8 @@ export interface ModelProfile {
   readonly structuredOutput: boolean;
   /** Takes messages of role `system` after a user turn. */
   readonly midSystem: boolean;
+  /** Runs the maker's own tools (`web_search_…`). */
+  readonly serverTools: boolean;
   readonly maxOutputTokens: number;
 }
 
@@ -31,6 +33,7 @@ const claude3: ModelProfile = {
   forcedTool: "always",
   structuredOutput: false,
   midSystem: false,
+  serverTools: true,
   maxOutputTokens: 4096,
 };
 const claude37: ModelProfile = {
@@ -55,7 +58,7 @@ const claude48: ModelProfile = { ...claude47, midSystem: true };
 const claude55: ModelProfile = { ...claude48, canDisableThinking: false, forcedTool: "never" };
 
 /** Models of another maker behind this format: the plain core of it. */
-export const foreignProfile: ModelProfile = { ...claude3, maxOutputTokens: 8192 };
+export const foreignProfile: ModelProfile = { ...claude3, serverTools: false, maxOutputTokens: 8192 };
 
 /** Unknown Claude models count as this: refusing too much costs a parameter, refusing too little the request. */
 export const newestProfile: ModelProfile = claude55;

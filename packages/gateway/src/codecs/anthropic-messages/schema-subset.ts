@@ -27,7 +27,8 @@ const formats = new Set(["date-time", "time", "date", "duration", "email", "host
 class Unfit extends Error {}
 
 interface Tally {
-  readonly root: JsonObject;
+  /** Addresses that may be referred to. */
+  readonly definitions: ReadonlyMap<string, readonly unknown[]>;
   isLoosened: boolean;
   optional: number;
   unions: number;
@@ -39,9 +40,10 @@ interface Tally {
  * @see docs/spec/wire-formats.md 1.6
  */
 export function toSubsetSchema(schema: JsonObject): SubsetSchema | undefined {
-  const tally: Tally = { root: schema, isLoosened: false, optional: 0, unions: 0 };
+  const definitions = definitionsOf(schema);
+  if (schema["type"] !== "object" || hasRecursion(definitions)) return undefined;
+  const tally: Tally = { definitions, isLoosened: false, optional: 0, unions: 0 };
   try {
-    if (schema["type"] !== "object") return undefined;
     const fitted = fit(schema, tally, 0);
     if (tally.optional > maxOptionalProperties || tally.unions > maxUnions) return undefined;
     return { schema: fitted, isLoosened: tally.isLoosened };
@@ -65,7 +67,7 @@ function fit(value: unknown, tally: Tally, depth: number): JsonObject {
   if (Array.isArray(value["type"])) tally.unions++;
   fitUnions(value, fitted, tally, depth);
   if (value["items"] !== undefined) fitted["items"] = fit(value["items"], tally, depth + 1);
-  for (const holder of ["$defs", "definitions"]) {
+  for (const holder of definitionHolders) {
     if (isObject(value[holder])) fitted[holder] = fitMembers(value[holder], tally, depth);
   }
   if (value["type"] === "object" || value["properties"] !== undefined) fitObject(value, fitted, tally, depth);
@@ -112,27 +114,61 @@ function fitMembers(members: JsonObject, tally: Tally, depth: number): JsonObjec
   return Object.fromEntries(Object.entries(members).map(([name, member]) => [name, fit(member, tally, depth + 1)]));
 }
 
-/** Lets through only local references that do not lead back to themselves. */
+const definitionHolders = ["$defs", "definitions"] as const;
+
+/** Lets through only references to definitions of the schema itself. */
 function checkReference(reference: unknown, tally: Tally): void {
   if (reference === undefined) return;
-  const seen = new Set<string>();
-  const open: unknown[] = [reference];
-  while (open.length > 0) {
-    const next = open.pop();
-    const name = typeof next === "string" ? /^#\/(\$defs|definitions)\/([^/]+)$/.exec(next) : null;
-    if (name === null || typeof next !== "string" || seen.size > 1000) throw new Unfit();
-    if (seen.has(next)) continue;
-    seen.add(next);
-    const holder = tally.root[name[1] ?? ""];
-    const found = referencesIn(isObject(holder) ? holder[name[2] ?? ""] : undefined, 0);
-    if (found.includes(reference)) throw new Unfit();
-    open.push(...found);
+  if (typeof reference !== "string" || !tally.definitions.has(reference)) throw new Unfit();
+}
+
+/** Lists what each definition refers to, by the definition's own address. */
+function definitionsOf(root: JsonObject): ReadonlyMap<string, readonly unknown[]> {
+  const definitions = new Map<string, readonly unknown[]>();
+  for (const holder of definitionHolders) {
+    const members = root[holder];
+    if (!isObject(members)) continue;
+    for (const [name, member] of Object.entries(members)) {
+      const references: unknown[] = [];
+      collectReferences(member, references, 0);
+      definitions.set(`#/${holder}/${name}`, references);
+    }
+  }
+  return definitions;
+}
+
+function collectReferences(value: unknown, references: unknown[], depth: number): void {
+  if (typeof value !== "object" || value === null || depth > maxDepth) return;
+  for (const [key, item] of Object.entries(value)) {
+    if (key === "$ref") references.push(item);
+    else collectReferences(item, references, depth + 1);
   }
 }
 
-function referencesIn(value: unknown, depth: number): unknown[] {
-  if (typeof value !== "object" || value === null || depth > maxDepth) return [];
-  return Object.entries(value).flatMap(([key, item]) =>
-    key === "$ref" ? [item as unknown] : referencesIn(item, depth + 1),
-  );
+function add(users: Map<unknown, string[]>, reference: unknown, user: string): void {
+  const list = users.get(reference);
+  if (list === undefined) users.set(reference, [user]);
+  else list.push(user);
+}
+
+/** Takes away definitions that refer to nothing left, again and again: what remains refers to itself. */
+function hasRecursion(definitions: ReadonlyMap<string, readonly unknown[]>): boolean {
+  const users = new Map<unknown, string[]>();
+  const open = new Map<string, number>();
+  for (const [address, references] of definitions) {
+    const known = references.filter((reference) => definitions.has(reference as string));
+    open.set(address, known.length);
+    for (const reference of known) add(users, reference, address);
+  }
+  const free = [...open].filter(([, count]) => count === 0).map(([address]) => address);
+  let resolved = 0;
+  for (let address = free.pop(); address !== undefined; address = free.pop()) {
+    resolved++;
+    for (const user of users.get(address) ?? []) {
+      const left = (open.get(user) ?? 0) - 1;
+      open.set(user, left);
+      if (left === 0) free.push(user);
+    }
+  }
+  return resolved < definitions.size;
 }

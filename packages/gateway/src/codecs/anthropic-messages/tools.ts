@@ -7,6 +7,7 @@ import type { Block } from "./content.ts";
 import { openObjectSchema, toInputSchema } from "./input-schema.ts";
 import type { ModelProfile } from "./model-profiles.ts";
 import { toSubsetSchema } from "./schema-subset.ts";
+import { unavailable } from "./unavailable.ts";
 
 /** Tools on the wire and what the answer's decoder has to remember of them. */
 export interface EncodedTools {
@@ -20,6 +21,7 @@ const maxStrictTools = 20;
 
 /**
  * Encodes tools and the choice among them.
+ * @throws GatewayError `capability_unavailable` for a tool only its maker runs
  * @see docs/spec/wire-formats.md 1.4
  */
 export function encodeTools(
@@ -41,6 +43,9 @@ export function encodeTools(
       if (tool.type === "custom") customTools.add(tool.name);
     }
     if (kept !== undefined && !kept.has(nameOf(tool))) return;
+    if (tool.type === "server" && !profile.serverTools) {
+      unavailable(`tools[${i}].type`, `it does not run the tool '${String(tool.raw["type"]).slice(0, 64)}'`);
+    }
     const mayBeStrict = profile.structuredOutput && strictTools < maxStrictTools;
     const block = encodeTool(tool, `tools[${i}]`, mayBeStrict, dropped);
     if (block["strict"] === true) strictTools++;

@@ -115,8 +115,10 @@ function isAnother(call: TrackedCall, id: string, name: string): boolean {
 }
 
 function isCompleteJson(text: string): boolean {
+  // Cheap test first: some servers repeat the name in every piece.
+  if (!text.trimEnd().endsWith("}")) return false;
   try {
-    return text !== "" && isObject(JSON.parse(text));
+    return isObject(JSON.parse(text));
   } catch {
     return false;
   }
