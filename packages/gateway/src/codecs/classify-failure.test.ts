@@ -131,6 +131,24 @@ describe("classifyFailure", () => {
     expect(safeUpstreamText("x".repeat(10_000)).length).toBeLessThan(501);
   });
 
+  test("knows the repair of a renamed limit, and none where the meaning would change", () => {
+    const say = (message: string, param: string) =>
+      classifyText(
+        400,
+        JSON.stringify({ error: { message, type: "invalid_request_error", param, code: "unsupported_parameter" } }),
+      );
+    const renamed = say(
+      "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+      "max_tokens",
+    );
+    expect(renamed.detail.repair).toEqual({ type: "rename-param", from: "max_tokens", to: "max_completion_tokens" });
+    expect(say("Unsupported parameter: 'tools'", "tools").detail).toMatchObject({
+      capability: "tools",
+      param: "tools",
+    });
+    expect(say("Unsupported parameter: 'tools'", "tools").detail.repair).toBeUndefined();
+  });
+
   test("classifies error objects inside a stream", () => {
     const overloaded = classifyErrorObject({ type: "overloaded_error", message: "Overloaded" });
     expect([overloaded.code, overloaded.detail.upstreamStatus]).toEqual(["overloaded", 529]);

@@ -108,7 +108,8 @@ function codeOf(fault: UpstreamFault, status: number | undefined): ErrorCode {
   const { message, type, code, status: word } = fault;
   const words = `${type} ${code} ${word}`;
   if (isAuth(fault, status)) return "upstream_auth";
-  if (status === 404 || /model_not_found|not_found_error|NOT_FOUND/.test(words)) return "model_not_found";
+  if (status === 404 || /model_not_found|model_decommissioned|not_found_error|NOT_FOUND/.test(words))
+    return "model_not_found";
   if (status === 413 || type === "request_too_large") return "payload_too_large";
   if (status === 408 || status === 504 || /timeout_error|DEADLINE_EXCEEDED/.test(words)) return "upstream_timeout";
   if (invalidThinking.test(message)) return "invalid_thinking";

@@ -126,6 +126,73 @@ describe("encodeRequest", () => {
   });
 });
 
+describe("a request decoded, encoded and decoded again", () => {
+  test("is the same request", () => {
+    const body = {
+      messages: [
+        { role: "system", content: "S" },
+        {
+          role: "user",
+          name: "bob",
+          content: [
+            { type: "text", text: "see" },
+            { type: "image_url", image_url: { url: "https://e.test/a.png", detail: "low" } },
+          ],
+        },
+        {
+          role: "assistant",
+          content: "a",
+          tool_calls: [{ id: "c1", type: "function", function: { name: "f", arguments: "{}" } }],
+        },
+        { role: "tool", tool_call_id: "c1", content: "r" },
+        {
+          role: "user",
+          content: [
+            { type: "file", file: { filename: "a.pdf", file_data: "data:application/pdf;base64,JVBERi0=" } },
+            { type: "input_audio", input_audio: { data: "AAAA", format: "wav" } },
+          ],
+        },
+      ],
+      tools: [
+        { type: "function", function: { name: "f", description: "d", parameters: { type: "object" }, strict: true } },
+        { type: "custom", custom: { name: "p" } },
+      ],
+      tool_choice: {
+        type: "allowed_tools",
+        allowed_tools: {
+          mode: "required",
+          tools: [
+            { type: "function", function: { name: "f" } },
+            { type: "custom", custom: { name: "p" } },
+          ],
+        },
+      },
+      parallel_tool_calls: false,
+      max_completion_tokens: 7,
+      temperature: 1.5,
+      top_p: 0.5,
+      stop: ["a", "b"],
+      response_format: { type: "json_schema", json_schema: { name: "r", schema: { type: "object" }, strict: true } },
+      reasoning_effort: "low",
+      stream: true,
+      stream_options: { include_usage: true },
+      safety_identifier: "u",
+      service_tier: "flex",
+      n: 2,
+      seed: 7,
+      model: "m",
+    };
+    const request = dialect.decodeRequest(body);
+    const { body: encoded, dropped } = protocol.encode(
+      request,
+      { model: "m", provider: "openai" },
+      defaultTranslationPolicy,
+    );
+    expect(dropped).toEqual([]);
+    expect(dialect.decodeRequest(JSON.parse(JSON.stringify(encoded)))).toEqual(request);
+  });
+});
+
 describe("decodeResponse", () => {
   test("reads deviant answers", () => {
     const completion = protocol.decodeResponse(
