@@ -2,13 +2,14 @@ import type { Deployment } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Attempt, Exchange } from "../core/exchange.ts";
 import { sseReader } from "../framing/sse-reader.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { LiveState } from "../routing/live-state.ts";
 import { authHeaders } from "../upstreams/auth/auth-headers.ts";
 import type { Transport } from "../upstreams/transport.ts";
 import { AttemptEnd } from "./attempt-end.ts";
 import { linkAbort } from "./link-abort.ts";
-import type { Prepared, WholeReply } from "./prepare.ts";
-import { type OpenStream, readError, readStep } from "./read-events.ts";
+import type { Prepared, WholeReply } from "./prepared.ts";
+import { drain, type OpenStream, readError, readStep } from "./read-events.ts";
 import { readFailure, readText } from "./read-text.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -65,7 +66,7 @@ export async function attempt(
   });
   try {
     const response = await send(target, prepared, exchange, deps, abort.signal, watchdog);
-    const committed = await commit(response, target, prepared, abort.signal, watchdog, end);
+    const committed = await commit(response, target, prepared, abort.signal, watchdog, end, clock);
     entry.firstContentMs = clock.monotonicMs();
     return committed;
   } catch (thrown) {
@@ -127,6 +128,7 @@ async function commit(
   signal: AbortSignal,
   watchdog: Watchdog,
   end: AttemptEnd,
+  clock: Clock,
 ): Promise<Committed> {
   const contentType = response.headers.get("content-type") ?? "";
   if (!prepared.streams || (prepared.collect !== undefined && contentType.startsWith("application/json"))) {
@@ -150,7 +152,9 @@ async function commit(
     relay: prepared.makeRelay(),
     watchdog,
   };
-  return prepared.collect === undefined ? firstContent(stream, signal, end) : collectAll(stream, prepared.collect, end);
+  return prepared.collect === undefined
+    ? firstContent(stream, signal, end)
+    : collectAll(stream, prepared.collect, end, clock);
 }
 
 /** Reads until the first content; what comes before it is held. */
@@ -170,7 +174,7 @@ async function firstContent(stream: OpenStream, signal: AbortSignal, end: Attemp
 }
 
 /** Reads a stream to its end for a client that wants one whole answer. */
-async function collectAll(stream: OpenStream, collect: () => WholeReply, end: AttemptEnd): Promise<Committed> {
+async function collectAll(stream: OpenStream, collect: () => WholeReply, end: AttemptEnd, clock: Clock): Promise<Committed> {
   for (;;) {
     const { done } = await readStep(stream);
     if (stream.relay.content) stream.watchdog.content();
@@ -178,6 +182,7 @@ async function collectAll(stream: OpenStream, collect: () => WholeReply, end: At
     if (!done) continue;
     const reply = collect();
     end.succeeded();
+    drain(stream.reader, clock);
     return { kind: "whole", reply };
   }
 }

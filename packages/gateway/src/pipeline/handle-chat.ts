@@ -10,7 +10,7 @@ import { type Admission, admit } from "../policy/admit.ts";
 import { authenticate } from "../policy/authenticate.ts";
 import { plan } from "../routing/plan.ts";
 import { readRoutingWish } from "../routing/routing-wish.ts";
-import type { ClientRequest } from "./prepare.ts";
+import type { ClientRequest } from "./prepared.ts";
 import { ClientStream } from "./relay.ts";
 import { retryHeaders, routerHeaders } from "./reply-headers.ts";
 import { type AttemptLoopDeps, runAttempts, type Served } from "./run-attempts.ts";

@@ -11,11 +11,12 @@ import type {
 import type { ChatCompletion, ChatRequest } from "../core/chat.ts";
 import { isContent } from "../core/chat-event.ts";
 import type { Deployment } from "../core/deployment.ts";
-import { GatewayError, type Repair } from "../core/errors.ts";
+import type { GatewayError, Repair } from "../core/errors.ts";
 import type { TokenUsage } from "../core/usage.ts";
 import type { SseEvent } from "../framing/sse-reader.ts";
 import { CompletionCollector } from "./completion-collector.ts";
-import type { ClientRequest, Prepared, ReplyIdentity, WholeReply } from "./prepare.ts";
+import { parseReply } from "./parse-reply.ts";
+import type { ClientRequest, Prepared, ReplyIdentity, WholeReply } from "./prepared.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 
 /** Applies what an upstream's refusal taught before the request is encoded again. */
@@ -78,21 +79,13 @@ export function prepareTranslated(
   };
 }
 
-/** @throws GatewayError `bad_upstream_response` */
-export function parseReply(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new GatewayError("bad_upstream_response", "The upstream's answer is not JSON.", { cause });
-  }
-}
-
 /** Decodes each upstream event into chat events and encodes those for the client, or collects them. */
 class TranslatedRelay implements StreamRelay {
   readonly #decoder: StreamDecoder;
   readonly #encoder: StreamEncoder;
   readonly #collector: CompletionCollector | undefined;
   content = false;
+  finished = false;
   error: GatewayError | undefined;
   usage: TokenUsage | undefined;
   outputCharacters = 0;
@@ -128,6 +121,7 @@ class TranslatedRelay implements StreamRelay {
         this.error = event.error;
         return text;
       }
+      if (event.type === "end") this.finished = true;
       if (event.type === "usage") this.usage = event.usage;
       if ("text" in event) this.outputCharacters += event.text.length;
       if (!this.content && isContent(event)) this.content = true;

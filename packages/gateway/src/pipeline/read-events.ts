@@ -1,5 +1,6 @@
 import { GatewayError } from "../core/errors.ts";
 import type { SseReader } from "../framing/sse-reader.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -28,10 +29,24 @@ export async function readStep({ reader, events, relay, watchdog }: OpenStream):
   let text = "";
   for (const event of done ? events.end() : events.push(value)) {
     text += relay.push(event);
-    if (relay.error !== undefined) return { text, done: true };
+    if (relay.error !== undefined || relay.finished) return { text, done: true };
   }
   if (done) text += relay.end();
   return { text, done };
+}
+
+/** How long an upstream may take to close after its clean end, so that its connection can serve again. */
+const closeGraceMs = 1_000;
+
+/** Reads what follows a clean end, in the background; gives the connection up when that takes too long. */
+export function drain(reader: OpenStream["reader"], clock: Clock): void {
+  const giveUp = clock.after(closeGraceMs, () => void reader.cancel().catch(() => {}));
+  const next = async (): Promise<void> => {
+    while (!(await reader.read()).done);
+  };
+  next()
+    .catch(() => {})
+    .finally(giveUp);
 }
 
 /** What a thrown read means: our own abort's reason, or an upstream that broke the connection. */

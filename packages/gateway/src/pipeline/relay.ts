@@ -2,7 +2,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { Hold } from "../ledger/hold.ts";
 import type { Committed } from "./attempt.ts";
-import { readError, readStep } from "./read-events.ts";
+import { drain, readError, readStep } from "./read-events.ts";
 import { type Accounts, type Settlement, settle } from "./settlement.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 
@@ -109,6 +109,7 @@ export class ClientStream {
       throw error;
     }
     committed.end.succeeded();
+    drain(committed.stream.reader, this.#exchange.clock);
     this.#finish(controller, text, "ok");
   }
 

@@ -7,7 +7,8 @@ import type { Exchange } from "../core/exchange.ts";
 import type { AttemptLimits } from "../core/gateway-model.ts";
 import type { Randomness } from "../lib/ids.ts";
 import { type AttemptDeps, attempt, type Committed } from "./attempt.ts";
-import { type ClientRequest, type Prepared, prepare, type ReplyIdentity } from "./prepare.ts";
+import { prepare } from "./prepare.ts";
+import type { ClientRequest, Prepared, ReplyIdentity } from "./prepared.ts";
 import { sleep } from "./sleep.ts";
 
 export interface AttemptLoopDeps extends AttemptDeps {

@@ -14,7 +14,7 @@ export function makeLogger(level: LogLevel, format: "json" | "text", colour: boo
   const logger = pino(
     {
       level,
-      base: undefined,
+      base: null,
       redact: { paths: ["apiKey", "authorization", "*.apiKey", "*.authorization"] },
     },
     output,
