@@ -22,12 +22,7 @@ export function decodeContent(
   return content.map((part, i) => decodePart(part, `${path}[${i}]`, allowed, needs));
 }
 
-function decodePart(
-  value: unknown,
-  path: string,
-  allowed: readonly PartType[],
-  needs: Set<Capability>,
-): ContentPart {
+function decodePart(value: unknown, path: string, allowed: readonly PartType[], needs: Set<Capability>): ContentPart {
   const part = requiredObject(value, path, "a content part object");
   const type = oneOf(part["type"], `${path}.type`, allowed);
   switch (type) {

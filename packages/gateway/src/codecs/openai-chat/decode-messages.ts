@@ -90,10 +90,7 @@ function decodeAssistant(
   needs: Set<Capability>,
   legacyIds: Map<string, string>,
 ): AssistantMessage {
-  const content = withMessageHint(
-    decodeContent(message["content"], `${path}.content`, assistantParts, needs),
-    message,
-  );
+  const content = withMessageHint(decodeContent(message["content"], `${path}.content`, assistantParts, needs), message);
   const refusal = optionalString(message["refusal"], `${path}.refusal`);
   if (refusal !== undefined) content.push({ type: "refusal", text: refusal });
   const toolCalls = decodeToolCalls(message["tool_calls"], index, path);

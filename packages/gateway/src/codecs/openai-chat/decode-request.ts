@@ -70,8 +70,7 @@ export function decodeRequest(body: JsonObject): ChatRequest {
     topK: optionalInteger(body["top_k"], "top_k", -1),
     stop: decodeStop(body["stop"]),
     responseFormat,
-    reasoningEffort:
-      effort === undefined || effort === null ? undefined : oneOf(effort, "reasoning_effort", efforts),
+    reasoningEffort: effort === undefined || effort === null ? undefined : oneOf(effort, "reasoning_effort", efforts),
     stream: optionalBoolean(body["stream"], "stream") ?? false,
     includeUsage: optionalBoolean(streamOptions?.["include_usage"], "stream_options.include_usage") ?? false,
     endUser: decodeEndUser(body),

@@ -48,11 +48,17 @@ function objectsOf(value: unknown): readonly JsonObject[] | undefined {
 
 function decodeToolCalls(message: JsonObject, responseId: string, state: ReplyState): ToolCall[] {
   const list = Array.isArray(message["tool_calls"]) ? message["tool_calls"] : [];
-  const calls = list.length === 0 && isObject(message["function_call"]) ? [{ function: message["function_call"] }] : list;
+  const calls =
+    list.length === 0 && isObject(message["function_call"]) ? [{ function: message["function_call"] }] : list;
   return calls.filter(isObject).map((call, i): ToolCall => {
     if (isObject(call["custom"])) {
       const name = stringOf(call["custom"]["name"]);
-      return { id: callId(call, responseId, i, name), name, arguments: stringOf(call["custom"]["input"]), custom: true };
+      return {
+        id: callId(call, responseId, i, name),
+        name,
+        arguments: stringOf(call["custom"]["input"]),
+        custom: true,
+      };
     }
     const called = isObject(call["function"]) ? call["function"] : {};
     const wireName = stringOf(called["name"]);

@@ -47,7 +47,9 @@ class ChunkDecoder implements StreamDecoder {
       );
     }
     if (!isObject(chunk)) {
-      return this.#fail(new GatewayError("bad_upstream_response", "The upstream's stream holds an event of no known shape."));
+      return this.#fail(
+        new GatewayError("bad_upstream_response", "The upstream's stream holds an event of no known shape."),
+      );
     }
     if (chunk["error"] || chunk["object"] === "error" || event.event === "error") {
       return this.#fail(classifyErrorObject(chunk));
@@ -109,7 +111,9 @@ class ChunkDecoder implements StreamDecoder {
 
   #finish(isComplete: boolean): readonly ChatEvent[] {
     if (!isComplete) {
-      return this.#fail(new GatewayError("stream_interrupted", "The upstream closed the stream before the answer ended."));
+      return this.#fail(
+        new GatewayError("stream_interrupted", "The upstream closed the stream before the answer ended."),
+      );
     }
     if (this.#calls.hasNameless) {
       return this.#fail(new GatewayError("malformed_tool_call", "The upstream called a tool without a name."));

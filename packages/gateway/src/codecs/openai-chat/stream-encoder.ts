@@ -90,7 +90,9 @@ class ChunkEncoder implements StreamEncoder {
 
   /** Continuations leave out id, type and name: official clients take a repeated one for a change. */
   #callArguments(index: number, text: string): string {
-    const call = this.#customCalls.has(index) ? { index, custom: { input: text } } : { index, function: { arguments: text } };
+    const call = this.#customCalls.has(index)
+      ? { index, custom: { input: text } }
+      : { index, function: { arguments: text } };
     return this.#delta(JSON.stringify({ tool_calls: [call] }));
   }
 
