@@ -20,6 +20,8 @@ export interface Answer {
   readonly reasoningTokens: number;
   readonly outputTokens: number;
   readonly directives: Directives;
+  /** The text goes out in one piece, whatever its size. */
+  readonly hugeText?: true;
 }
 
 const REFUSAL = "I cannot help with that request.";

@@ -36,11 +36,12 @@ export class FaultRules {
    * Picks the fault of one request, by header, then model name, then rules, and uses up one count.
    * @throws FaultSpecError
    */
-  take(path: string, model: string, header: string | undefined): Fault | null {
+  take(path: string, model: string, header: string | undefined, generates: boolean): Fault | null {
     if (header !== undefined && header !== "") return parseFault(header);
     const mark = model.indexOf(MARK);
     if (mark >= 0) return parseFault(model.slice(mark + MARK.length));
     for (const entry of this.#rules) {
+      if (entry.rule.path === undefined && !generates) continue;
       if (entry.left <= 0 || !matches(entry.rule.path, path) || !matches(entry.rule.model, model)) continue;
       if (entry.skip-- > 0) continue;
       entry.left--;
