@@ -11,7 +11,8 @@ const FILLER = [
   "The pilot knows each stone by its shadow.",
 ] as const;
 const GOOD = /\b(love|loved|great|good|excellent|amazing|wonderful|happy|best|fantastic|delicious|perfect|enjoyed)\b/gi;
-const BAD = /\b(hate|hated|bad|terrible|awful|horrible|worst|sad|angry|broken|disappointed|disappointing|poor|rude)\b/gi;
+const BAD =
+  /\b(hate|hated|bad|terrible|awful|horrible|worst|sad|angry|broken|disappointed|disappointing|poor|rude)\b/gi;
 const NEGATED = /\b(?:not|never|isn't|wasn't|hardly)\s+(?:\w+\s+)?(?=love|great|good|excellent|happy|perfect)/gi;
 
 /** A sentiment label, in the spelling that prompts ask for. */
@@ -35,7 +36,8 @@ export function writeAnswer(said: string, system: string, images: readonly Promp
   const seen = images.length === 0 ? "" : `${describeImages(images)} `;
   if (asksSentiment(`${system} ${said}`)) return sentimentOf(said);
   if (/\b(summar(y|ise|ize)|tl;?dr)\b/i.test(said)) return seen + summarise(said);
-  if (/\b(make a plan|plan (for|to|how|my|our|a|the)|step[- ]by[- ]step|itinerary)\b/i.test(said)) return seen + plan(seed);
+  if (/\b(make a plan|plan (for|to|how|my|our|a|the)|step[- ]by[- ]step|itinerary)\b/i.test(said))
+    return seen + plan(seed);
   const random = seededRandom(`${seed}:length`);
   return fill(`${seen}You said: ${said.slice(0, 240)}`, 12 + Math.floor(random() * 40), seed, false);
 }
@@ -67,6 +69,12 @@ function summarise(said: string): string {
 
 function plan(seed: string): string {
   const random = seededRandom(`${seed}:plan`);
-  const steps = ["Agree on the goal", "Collect what is needed", "Do the first part", "Check the result", "Write it down"];
+  const steps = [
+    "Agree on the goal",
+    "Collect what is needed",
+    "Do the first part",
+    "Check the result",
+    "Write it down",
+  ];
   return steps.map((step, index) => `${index + 1}. ${step}. ${pick(random, FILLER)}`).join("\n");
 }

@@ -10,7 +10,20 @@ export interface ToolCall {
   readonly args: string;
 }
 
-const COMMON_WORDS = new Set(["tool", "with", "from", "list", "make", "data", "find", "call", "show", "read", "that", "this"]);
+const COMMON_WORDS = new Set([
+  "tool",
+  "with",
+  "from",
+  "list",
+  "make",
+  "data",
+  "find",
+  "call",
+  "show",
+  "read",
+  "that",
+  "this",
+]);
 const MAX_CALLS = 64;
 
 /** Decides which offered tools the answer calls, and with which arguments. */
@@ -57,12 +70,19 @@ function mentioned(tools: readonly OfferedTool[], said: string): readonly Offere
 }
 
 function wordsOf(name: string): readonly string[] {
-  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/);
+  const words = name
+    .replace(/([a-z])([A-Z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
   return words.filter((word) => word.length >= 4 && !COMMON_WORDS.has(word));
 }
 
 /** Finds "in Paris and London" style place names. */
 function placesIn(said: string): readonly string[] {
-  const found = /\b(?:in|for|at)\s+([A-Z][\p{L}-]+(?:(?:,\s*(?:and\s+)?|\s+and\s+)(?:in\s+)?[A-Z][\p{L}-]+)*)/u.exec(said);
-  return found?.[1] === undefined ? [] : found[1].split(/,\s*(?:and\s+)?|\s+and\s+/).map((place) => place.replace(/^in\s+/, ""));
+  const found = /\b(?:in|for|at)\s+([A-Z][\p{L}-]+(?:(?:,\s*(?:and\s+)?|\s+and\s+)(?:in\s+)?[A-Z][\p{L}-]+)*)/u.exec(
+    said,
+  );
+  return found?.[1] === undefined
+    ? []
+    : found[1].split(/,\s*(?:and\s+)?|\s+and\s+/).map((place) => place.replace(/^in\s+/, ""));
 }

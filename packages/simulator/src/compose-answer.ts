@@ -37,7 +37,11 @@ export function composeAnswer(prompt: Prompt): Answer {
   }
   const toolCalls = chooseTools(prompt, said, directives);
   const text = toolCalls.length > 0 ? (directives.text ?? "") : textFor(prompt, said, directives);
-  return cut({ reasoning, text, refusal: "", toolCalls, finish: toolCalls.length > 0 ? "tools" : "stop" }, prompt, directives);
+  return cut(
+    { reasoning, text, refusal: "", toolCalls, finish: toolCalls.length > 0 ? "tools" : "stop" },
+    prompt,
+    directives,
+  );
 }
 
 function reasoningFor(prompt: Prompt, said: string, directives: Directives): string {

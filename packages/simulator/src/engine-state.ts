@@ -17,7 +17,13 @@ export class EngineState {
   firstTokenMs: number;
   overrides: MetricOverrides = {};
   readonly slots: SlotQueue;
-  readonly counters = { prompt: 0, generated: 0, firstTokenSeconds: 0, finished: new Map<string, number>(), answers: 0 };
+  readonly counters = {
+    prompt: 0,
+    generated: 0,
+    firstTokenSeconds: 0,
+    finished: new Map<string, number>(),
+    answers: 0,
+  };
   readonly #queues = new Map<number, SlotQueue>();
   readonly #warmed = new Set<string>();
   #coldUntil = 0;

@@ -1,5 +1,5 @@
-import type { Json } from "./json.ts";
 import type { Difference } from "./expectation.ts";
+import type { Json } from "./json.ts";
 
 /** One request as the simulator saw it; times are milliseconds on the simulator's monotonic clock. */
 export interface Hit {

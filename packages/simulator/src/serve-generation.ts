@@ -1,4 +1,4 @@
-import { BodyWriter } from "./body-writer.ts";
+import type { BodyWriter } from "./body-writer.ts";
 import { type Answer, composeAnswer } from "./compose-answer.ts";
 import type { EngineState } from "./engine-state.ts";
 import type { Fault } from "./fault.ts";
@@ -9,7 +9,11 @@ import { RefusedRequest } from "./refused-request.ts";
 
 const STALL_MS = 600_000;
 const BURST_FRAMES = 64;
-const SSE = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no" };
+const SSE = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  "x-accel-buffering": "no",
+};
 
 /** One generation request on its way through the simulated engine. */
 export interface GenerationExchange {

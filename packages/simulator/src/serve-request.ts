@@ -106,7 +106,11 @@ function checkExpectations(parts: ServerParts, head: RequestHead, body: Json | u
     const found = differences(expected, head.headers, body);
     if (found.length === 0) continue;
     hit.differences = found;
-    const error = { type: "simulator_expectation", message: "The request is not what the test expects.", differences: found };
+    const error = {
+      type: "simulator_expectation",
+      message: "The request is not what the test expects.",
+      differences: found,
+    };
     throw new RefusedRequest(400, { type: "error", error } as unknown as JsonObject, { "x-should-retry": "false" });
   }
 }

@@ -35,7 +35,10 @@ export function applyFault({ rules }: ServerParts, fault: FaultRule | readonly F
 }
 
 /** Replaces the expectations; null removes all. */
-export function applyExpect({ expectations }: ServerParts, expected: Expectation | readonly Expectation[] | null): void {
+export function applyExpect(
+  { expectations }: ServerParts,
+  expected: Expectation | readonly Expectation[] | null,
+): void {
   expectations.splice(0, expectations.length, ...(expected === null ? [] : listOf(expected)));
 }
 

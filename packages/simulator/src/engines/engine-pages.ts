@@ -107,7 +107,13 @@ function ollamaPage(
     modified_at: "2026-11-20T09:00:00Z",
     size: 4_683_087_332,
     digest: "845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e",
-    details: { format: "gguf", family: "qwen2", families: ["qwen2"], parameter_size: "7.6B", quantization_level: "Q4_K_M" },
+    details: {
+      format: "gguf",
+      family: "qwen2",
+      families: ["qwen2"],
+      parameter_size: "7.6B",
+      quantization_level: "Q4_K_M",
+    },
   }));
   switch (`${head.method} ${head.path}`) {
     case "GET /":
@@ -156,7 +162,11 @@ function modelEntry(server: ChatServer, model: ModelSpec): Json {
     case "vllm":
       return { ...base, owned_by: "vllm", root: model.id, parent: null, max_model_len: window, permission: [] };
     case "llamacpp":
-      return { ...base, owned_by: "llamacpp", meta: { vocab_type: 2, n_vocab: 152064, n_ctx_train: Math.max(window, 131_072), n_embd: 3584 } };
+      return {
+        ...base,
+        owned_by: "llamacpp",
+        meta: { vocab_type: 2, n_vocab: 152064, n_ctx_train: Math.max(window, 131_072), n_embd: 3584 },
+      };
     case "ollama":
       return { ...base, owned_by: "library" };
     case "openai":

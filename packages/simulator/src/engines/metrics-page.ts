@@ -1,5 +1,5 @@
-import type { ModelSpec } from "../flavour.ts";
 import type { EngineState } from "../engine-state.ts";
+import type { ModelSpec } from "../flavour.ts";
 
 /** Writes vLLM's metrics under their real names and labels. */
 export function vllmMetrics(models: readonly ModelSpec[], state: EngineState): string {

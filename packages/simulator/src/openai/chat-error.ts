@@ -83,13 +83,17 @@ function errorBody(server: ChatServer, status: number, message: string, parts: E
   const param = parts.param ?? null;
   switch (server) {
     case "vllm":
-      return { error: { message, type: parts.type ?? VLLM_TYPES[status] ?? "InternalServerError", param, code: status } };
+      return {
+        error: { message, type: parts.type ?? VLLM_TYPES[status] ?? "InternalServerError", param, code: status },
+      };
     case "llamacpp":
       return { error: { code: status, message, type: parts.type ?? LLAMA_TYPES[status] ?? "server_error" } };
     case "ollama":
       return { error: { message, type: parts.type ?? ollamaType(status), param: null, code: null } };
     case "openai":
-      return { error: { message, type: parts.type ?? openaiType(status), param, code: parts.code ?? openaiCode(status) } };
+      return {
+        error: { message, type: parts.type ?? openaiType(status), param, code: parts.code ?? openaiCode(status) },
+      };
   }
 }
 

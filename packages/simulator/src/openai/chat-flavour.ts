@@ -72,7 +72,13 @@ function fitWindow(server: ChatServer, prompt: Prompt, limit: number | null, win
   }
   if (server === "llamacpp" && room <= 0) {
     const message = `request (${promptTokens} tokens) exceeds the available context size (${window} tokens), try increasing it`;
-    const error = { code: 400, message, type: "exceed_context_size_error", n_prompt_tokens: promptTokens, n_ctx: window };
+    const error = {
+      code: 400,
+      message,
+      type: "exceed_context_size_error",
+      n_prompt_tokens: promptTokens,
+      n_ctx: window,
+    };
     throw new RefusedRequest(400, { error });
   }
   if (server === "openai" && room <= 0) {

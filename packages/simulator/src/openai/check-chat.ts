@@ -15,13 +15,16 @@ const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /** Checks everything of a chat request except its messages; returns the first refusal. */
 export function checkChat(server: ChatServer, body: JsonObject): RefusedRequest | null {
-  return checkFields(server, body) ?? checkNumbers(server, body) ?? checkTools(server, body) ?? checkFormat(server, body);
+  return (
+    checkFields(server, body) ?? checkNumbers(server, body) ?? checkTools(server, body) ?? checkFormat(server, body)
+  );
 }
 
 function checkFields(server: ChatServer, body: JsonObject): RefusedRequest | null {
   for (const field of Object.keys(body)) {
     const unknown = server === "openai" ? !OPENAI_FIELDS.has(field) : GATEWAY_FIELDS.includes(field);
-    if (unknown) return chatError(server, 400, `Unknown parameter: '${field}'.`, { param: field, code: "unknown_parameter" });
+    if (unknown)
+      return chatError(server, 400, `Unknown parameter: '${field}'.`, { param: field, code: "unknown_parameter" });
   }
   if (typeof body["model"] !== "string" || body["model"] === "") {
     return chatError(server, 400, "you must provide a model parameter", { param: "model" });
@@ -111,7 +114,8 @@ function checkTools(server: ChatServer, body: JsonObject): RefusedRequest | null
     return null;
   }
   if (!Array.isArray(tools) || tools.length === 0) {
-    const words = "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty array instead.";
+    const words =
+      "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty array instead.";
     return chatError(server, 400, words, { param: "tools", code: "empty_array" });
   }
   for (const [index, tool] of tools.entries()) {
@@ -145,7 +149,9 @@ function checkChoice(server: ChatServer, body: JsonObject, tools: readonly Json[
   const choice = body["tool_choice"];
   if (choice == null || choice === "auto" || choice === "none" || choice === "required") return null;
   const named = isObject(choice) && isObject(choice["function"]) ? textOf(choice["function"]["name"]) : null;
-  const offered = tools.some((tool) => isObject(tool) && isObject(tool["function"]) && tool["function"]["name"] === named);
+  const offered = tools.some(
+    (tool) => isObject(tool) && isObject(tool["function"]) && tool["function"]["name"] === named,
+  );
   if (named !== null && offered) return null;
   const words =
     named === null
@@ -163,19 +169,23 @@ function checkFormat(server: ChatServer, body: JsonObject): RefusedRequest | nul
     const wrapped = format["json_schema"];
     const schema = isObject(wrapped) ? wrapped["schema"] : undefined;
     if (isObject(schema) && isObject(wrapped) && textOf(wrapped["name"]) !== "") {
-      return server === "openai" && wrapped["strict"] === true ? checkStrict(schema, textOf(wrapped["name"]), []) : null;
+      return server === "openai" && wrapped["strict"] === true
+        ? checkStrict(schema, textOf(wrapped["name"]), [])
+        : null;
     }
     if (server === "llamacpp" && isObject(format["schema"])) return null;
     const param = isObject(wrapped) ? "response_format.json_schema.name" : "response_format.json_schema";
-    return chatError(server, 400, `Missing required parameter: '${param}'.`, { param, code: "missing_required_parameter" });
+    return chatError(server, 400, `Missing required parameter: '${param}'.`, {
+      param,
+      code: "missing_required_parameter",
+    });
   }
   if (type !== "json_object") {
     const words = `Invalid value: '${type}'. Supported values are: 'json_object', 'json_schema', and 'text'.`;
     return chatError(server, 400, words, { param: "response_format.type", code: "invalid_value" });
   }
   if (server !== "openai" || /json/i.test(JSON.stringify(arrayOf(body["messages"])))) return null;
-  const words =
-    "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.";
+  const words = "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.";
   return chatError(server, 400, words, { param: "messages" });
 }
 
@@ -202,7 +212,8 @@ function checkStrict(schema: JsonObject, name: string, path: readonly string[]):
   const nested: [string, Json | undefined][] = [["items", schema["items"]]];
   for (const key of ["properties", "$defs"]) {
     const group = schema[key];
-    for (const [child, value] of Object.entries(isObject(group) ? group : {})) nested.push([`${key}', '${child}`, value]);
+    for (const [child, value] of Object.entries(isObject(group) ? group : {}))
+      nested.push([`${key}', '${child}`, value]);
   }
   for (const [index, branch] of arrayOf(schema["anyOf"]).entries()) nested.push([`anyOf', '${index}`, branch]);
   for (const [key, value] of nested) {

@@ -75,7 +75,9 @@ function checkMessage(server: ChatServer, message: Json, at: string): RefusedReq
     if (refused !== null) return refused;
   }
   if (content == null) {
-    const mayBeEmpty = role === "assistant" && (arrayOf(calls).length > 0 || message["refusal"] != null || message["function_call"] != null);
+    const mayBeEmpty =
+      role === "assistant" &&
+      (arrayOf(calls).length > 0 || message["refusal"] != null || message["function_call"] != null);
     if (mayBeEmpty || server === "ollama") return null;
     const words = "Invalid value for 'content': expected a string, got null.";
     return chatError(server, 400, words, { param: `${at}.content` });

@@ -102,7 +102,9 @@ function* toolDeltas(
       yield delta({ content: "", tool_calls: [{ index, ...call }] });
       continue;
     }
-    yield delta({ tool_calls: [{ index, id: call["id"], type: "function", function: { name: inner.name, arguments: "" } }] });
+    yield delta({
+      tool_calls: [{ index, id: call["id"], type: "function", function: { name: inner.name, arguments: "" } }],
+    });
     for (const piece of splitTokens(inner.arguments)) {
       yield delta({ tool_calls: [{ index, function: { arguments: piece } }] });
     }
@@ -116,7 +118,8 @@ function textPieces(server: ChatServer, answer: Answer): Iterable<string> {
 
 function openingDelta(server: ChatServer, answer: Answer): JsonObject {
   const hasText = answer.text !== "" || answer.toolCalls.length === 0;
-  if (server === "openai") return { role: "assistant", content: hasText && answer.refusal === "" ? "" : null, refusal: null };
+  if (server === "openai")
+    return { role: "assistant", content: hasText && answer.refusal === "" ? "" : null, refusal: null };
   return { role: "assistant", content: server === "llamacpp" ? null : "" };
 }
 
