@@ -94,19 +94,23 @@ function readChoice(choice: JsonObject): ToolChoice {
 function countBlock(block: JsonObject, meter: PromptMeter): void {
   switch (block["type"]) {
     case "text":
-      return meter.text(textOf(block["text"]));
+      meter.text(textOf(block["text"]));
+      break;
     case "image":
-      return meter.image();
+      meter.image();
+      break;
     case "tool_use":
-      return meter.call(textOf(block["name"]), JSON.stringify(block["input"]));
+      meter.call(textOf(block["name"]), JSON.stringify(block["input"]));
+      break;
     case "tool_result":
       meter.message();
       for (const part of partsOf(block["content"])) countBlock(part, meter);
-      return;
+      break;
     case "document":
-      return meter.text(isObject(block["source"]) ? textOf(block["source"]["data"]) : "");
+      meter.text(isObject(block["source"]) ? textOf(block["source"]["data"]) : "");
+      break;
     default:
-      return;
+      break;
   }
 }
 
@@ -125,7 +129,7 @@ function lastUserText(turns: readonly JsonObject[]): string {
 
 function imagesOf(turns: readonly JsonObject[]): readonly PromptImage[] {
   const last = turns.findLast((turn) => turn["role"] === "user");
-  return (last === undefined ? [] : blocksOf(last)).flatMap((block) => {
+  return (last === undefined ? [] : blocksOf(last)).flatMap((block): PromptImage[] => {
     const source = block["source"];
     if (block["type"] !== "image" || !isObject(source)) return [];
     if (source["type"] === "url") return [{ mediaType: "url", url: textOf(source["url"]) }];
