@@ -17,11 +17,14 @@ export class BodyWriter {
   readonly #fault: Fault | null;
   readonly #hit: Hit;
   readonly #signal: AbortSignal;
+  /** Called when the head and when the first body byte went out. */
+  readonly #progressed: () => void;
   #gzip: Gzip | null = null;
   /** Set before a regular end, so that a later close is not taken for an abort. */
   finished = false;
 
-  constructor(res: ServerResponse, fault: Fault | null, hit: Hit, signal: AbortSignal) {
+  constructor(res: ServerResponse, fault: Fault | null, hit: Hit, signal: AbortSignal, progressed: () => void) {
+    this.#progressed = progressed;
     this.#res = res;
     this.#fault = fault;
     this.#hit = hit;
@@ -43,6 +46,7 @@ export class BodyWriter {
     }
     this.#res.writeHead(status, all);
     this.#res.flushHeaders();
+    this.#progressed();
   }
 
   /** Writes text; resolves when the kernel or the buffer has room again. */
@@ -74,8 +78,10 @@ export class BodyWriter {
 
   async #send(bytes: Buffer): Promise<void> {
     if (this.#signal.aborted || this.#res.destroyed) throw new Gone();
-    this.#hit.firstByteAt ??= performance.now();
+    const first = this.#hit.firstByteAt === null;
+    if (first) this.#hit.firstByteAt = performance.now();
     this.#hit.bytesSent += bytes.length;
+    if (first) this.#progressed();
     if (this.#res.write(bytes)) return;
     await new Promise<void>((resolve, reject) => {
       const clear = () => {
@@ -114,10 +120,12 @@ function compress(gzip: Gzip, bytes: Buffer | null): Promise<Buffer> {
     const collect = (part: Buffer) => parts.push(part);
     const done = () => {
       gzip.off("data", collect);
+      gzip.off("error", fail);
       resolve(Buffer.concat(parts));
     };
+    const fail = (error: Error) => reject(error);
     gzip.on("data", collect);
-    gzip.once("error", reject);
+    gzip.once("error", fail);
     if (bytes === null) {
       gzip.once("end", done);
       gzip.end();

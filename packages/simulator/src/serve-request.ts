@@ -31,20 +31,21 @@ export async function serveRequest(req: IncomingMessage, res: ServerResponse, pa
   const head = headOf(req);
   const hit = parts.hits.open(head.method, head.path, head.query.toString(), redact(head.headers));
   const gone = new AbortController();
-  let writer = new BodyWriter(res, null, hit, gone.signal);
+  const progressed = () => parts.hits.changed(hit);
+  let writer = new BodyWriter(res, null, hit, gone.signal, progressed);
   const stop = () => gone.abort();
   parts.stopping.addEventListener("abort", stop, { once: true });
   res.on("close", () => {
     if (!writer.finished) {
       hit.aborted = true;
       hit.abortedAt ??= performance.now();
+      progressed();
     }
     gone.abort();
   });
   try {
     const text = await readBody(req, gone.signal);
     const body = text === "" ? undefined : parseJson(text);
-    hit.body = null;
     if (body !== undefined) parts.hits.keepBody(hit, body, text.length);
     const generates = head.method === "POST" && parts.flavour.generationPaths.includes(head.path);
     if (isObject(body)) {
@@ -53,7 +54,7 @@ export async function serveRequest(req: IncomingMessage, res: ServerResponse, pa
     }
     parts.hits.changed(hit);
     const fault = takeFault(parts, head, hit, generates);
-    writer = new BodyWriter(res, fault, hit, gone.signal);
+    writer = new BodyWriter(res, fault, hit, gone.signal, progressed);
     await answer(head, body, generates, fault, writer, parts, hit, gone.signal);
   } catch (error) {
     await conclude(error, res, writer, hit);

@@ -111,7 +111,6 @@ describe("faults", () => {
     expect(normal((await send("crlf", true)).text)).toBe(normal(plain.text).replaceAll("\n", "\r\n"));
     expect((await send("comments", true)).text).toContain(": keep-alive\n\ndata: ");
     expect((await send("malformed", true)).text).toContain('data: {"id":"broken\n\n');
-    expect(() => JSON.parse("{}")).not.toThrow();
     const half = await send("malformed", false);
     expect(() => JSON.parse(half.text)).toThrow();
   });
@@ -147,7 +146,7 @@ describe("faults", () => {
     simulator.setState({ slots: 1 });
     const leave = new AbortController();
     const first = send("stall=first-token", true, leave.signal).catch(() => null);
-    await simulator.waitForHit((hit) => hit.status === 200 && hit.endedAt === null, 2_000).catch(() => null);
+    await simulator.waitForHit((hit) => hit.status === 200 && hit.endedAt === null, 2_000);
     const second = send("", true);
     await simulator
       .waitForHit((hit) => hit.index > 0 && hit.fault === null && hit.model === MODEL, 2_000)
