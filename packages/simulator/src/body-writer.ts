@@ -2,9 +2,10 @@ import type { ServerResponse } from "node:http";
 import { constants, createGzip, type Gzip } from "node:zlib";
 import type { Fault } from "./fault.ts";
 import type { Hit } from "./hit-log.ts";
-import { breathe, Gone } from "./pause.ts";
+import { breathe, Gone, pause } from "./pause.ts";
 
 const SLICE_BYTES = 64 * 1024;
+const CUT_GRACE_MS = 30;
 
 /** Thrown after the socket was destroyed on purpose. */
 export class Cut extends Error {
@@ -101,12 +102,9 @@ export class BodyWriter {
     });
   }
 
-  /** Breaks the connection after everything written so far has reached the kernel. */
+  /** Breaks the connection once the peer could read what was written: a reset right behind the bytes can swallow them. */
   async #destroy(): Promise<never> {
-    await new Promise<void>((resolve) => {
-      if (this.#res.writableLength === 0) setImmediate(resolve);
-      else this.#res.write("", () => setImmediate(resolve));
-    });
+    await pause(CUT_GRACE_MS, this.#signal);
     this.finished = true;
     this.#res.socket?.destroy();
     throw new Cut();
