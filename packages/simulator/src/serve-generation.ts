@@ -125,7 +125,10 @@ async function writeStream(at: GenerationExchange, rendering: Rendering, answer:
       }
       await pause(due - performance.now(), signal);
       due += pacing.tokenMs * frame.tokens;
-    } else if (frame.kind === "finish" && fault?.errorAt === "mid") return await writeStreamError(at);
+    } else if (frame.kind === "finish") {
+      if (fault?.errorAt === "mid") return await writeStreamError(at);
+      if (fault?.stall !== undefined) await pause(STALL_MS, signal);
+    }
     if (fault?.comments) await writer.text(": keep-alive\n\n");
     await writer.text(frame.data);
     if (frame.tokens > 0 && fault?.malformed && hit.tokensProduced === 0) await writer.text('data: {"id":"broken\n\n');

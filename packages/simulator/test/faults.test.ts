@@ -142,6 +142,24 @@ describe("faults", () => {
     }
   });
 
+  test("stalls in the middle of a one-token answer too", async () => {
+    const leave = new AbortController();
+    const call = fetch(`${simulator.url}/v1/chat/completions`, {
+      method: "POST",
+      signal: leave.signal,
+      body: JSON.stringify({
+        model: "sim-fault:stall=mid",
+        stream: true,
+        messages: [{ role: "user", content: "[[sim:text=hi]]" }],
+      }),
+    });
+    const body = (await call).text().catch(() => "left");
+    await simulator.waitForHit((hit) => hit.firstByteAt !== null, 2_000);
+    leave.abort();
+    expect(await body).toBe("left");
+    expect((await simulator.waitForHit((hit) => hit.aborted, 2_000)).model).toBe("sim-fault:stall=mid");
+  });
+
   test("queues behind slots and shows it in the metrics", async () => {
     simulator.setState({ slots: 1 });
     const leave = new AbortController();

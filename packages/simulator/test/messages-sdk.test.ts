@@ -152,6 +152,7 @@ describe("official anthropic client", () => {
       },
     ],
     ["text content blocks must be non-empty", ask([{ type: "text", text: "" }])],
+    ["text.id: Extra inputs are not permitted", ask([{ type: "text", text: "x", id: 1 } as Anthropic.TextBlockParam])],
     ["unexpected `tool_use_id`", ask([{ type: "tool_result", tool_use_id: "toolu_1", content: "x" }])],
     ['Use \\"thinking.type.adaptive\\"', { ...ask("x", NEW), thinking: { type: "enabled", budget_tokens: 1024 } }],
     ["adaptive thinking is not supported", { ...ask("x"), thinking: { type: "adaptive" } }],

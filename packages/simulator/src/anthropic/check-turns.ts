@@ -13,6 +13,14 @@ const MAGIC: readonly (readonly [string, string])[] = [
 ];
 const TOOL_ID = /^[a-zA-Z0-9_-]+$/;
 const MAX_CACHE_POINTS = 4;
+/** Fields of the blocks that gateways build; others are left to the API. */
+const BLOCK_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  text: ["type", "text", "citations", "cache_control"],
+  image: ["type", "source", "cache_control"],
+  thinking: ["type", "thinking", "signature"],
+  tool_use: ["type", "id", "name", "input", "caller", "cache_control"],
+  tool_result: ["type", "tool_use_id", "content", "is_error", "cache_control"],
+};
 
 /** Checks the turns, the system text and cache points; returns the first refusal. */
 export function checkTurns(input: CheckInput): RefusedRequest | null {
@@ -87,6 +95,8 @@ function checkText(text: string): RefusedRequest | null {
 function checkBlock(block: Json, role: string, at: string): RefusedRequest | null {
   if (!isObject(block)) return invalid(`${at}: Input should be a valid dictionary`);
   const type = textOf(block["type"]);
+  const extra = Object.keys(block).find((field) => BLOCK_FIELDS[type]?.includes(field) === false);
+  if (extra !== undefined) return invalid(`${at}.${type}.${extra}: Extra inputs are not permitted`);
   switch (type) {
     case "text":
       if (typeof block["text"] !== "string") return invalid(`${at}.text.text: Field required`);

@@ -87,7 +87,7 @@ function blocksFor({ answer, prompt, showThinking }: MessageRenderInput): readon
   if (answer.text !== "")
     blocks.push(textBlock(answer.hugeText ? [answer.text] : [...splitTokens(answer.text)], answer.text));
   for (const [index, call] of answer.toolCalls.entries()) {
-    const id = `toolu_01${hashHex(`${prompt.seed}:${index}`, 22)}`;
+    const id = `toolu_01${hashHex(`${prompt.seed}:${prompt.promptTokens}:${index}`, 22)}`;
     const input = parseJson(call.args) ?? {};
     blocks.push({
       whole: { type: "tool_use", id, name: call.name, input },

@@ -23,7 +23,7 @@ export function renderChat(input: ChatRenderInput): Rendering {
   const choices = server === "openai" || server === "vllm" ? Math.max(1, Number(body["n"] ?? 1)) : 1;
   const usage = usageOf(input, choices);
   const calls = answer.toolCalls.map((call, index) => ({
-    id: callId(server, `${input.prompt.seed}:${index}`),
+    id: callId(server, `${input.prompt.seed}:${input.prompt.promptTokens}:${index}`),
     type: "function",
     function: { name: call.name, arguments: call.args },
   }));
