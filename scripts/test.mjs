@@ -35,8 +35,13 @@ function count(name, code, read) {
   if (code !== 0 && totals.failed === before) totals.failed++;
 }
 
-const unescape = (text) =>
-  text.replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+const plainText = (text) =>
+  text
+    .replaceAll("&quot;", '"')
+    .replaceAll("&apos;", "'")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&amp;", "&");
 
 async function units() {
   const report = join(results, "units.xml");
@@ -45,7 +50,7 @@ async function units() {
   count("unit tests", code, () => {
     const xml = readFileSync(report, "utf8");
     for (const [, attributes, rest] of xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
-      const name = unescape(/name="([^"]*)"/.exec(attributes)?.[1] ?? "?");
+      const name = plainText(/name="([^"]*)"/.exec(attributes)?.[1] ?? "?");
       if (rest?.includes("<failure")) totals.failed++;
       else if (rest?.includes("<skipped")) {
         totals.skipped++;
@@ -58,7 +63,15 @@ async function units() {
 async function acceptance() {
   const report = join(results, "acceptance.json");
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
-  const args = [vitest, "run", "--root", "acceptance", "--reporter=default", "--reporter=json", `--outputFile=${report}`];
+  const args = [
+    vitest,
+    "run",
+    "--root",
+    "acceptance",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile=${report}`,
+  ];
   const code = await run(process.execPath, args, {});
   count("acceptance tests", code, () => {
     const json = JSON.parse(readFileSync(report, "utf8"));

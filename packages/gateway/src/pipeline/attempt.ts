@@ -174,7 +174,12 @@ async function firstContent(stream: OpenStream, signal: AbortSignal, end: Attemp
 }
 
 /** Reads a stream to its end for a client that wants one whole answer. */
-async function collectAll(stream: OpenStream, collect: () => WholeReply, end: AttemptEnd, clock: Clock): Promise<Committed> {
+async function collectAll(
+  stream: OpenStream,
+  collect: () => WholeReply,
+  end: AttemptEnd,
+  clock: Clock,
+): Promise<Committed> {
   for (;;) {
     const { done } = await readStep(stream);
     if (stream.relay.content) stream.watchdog.content();
