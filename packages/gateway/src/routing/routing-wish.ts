@@ -10,6 +10,8 @@ export interface RoutingWish {
   readonly localOnly: boolean;
 }
 
+export const noWish: RoutingWish = { strategy: undefined, localOnly: false };
+
 /** Body fields that are the gateway's own and never reach an upstream. */
 export const gatewayFields = ["routing", "routing_strategy"] as const;
 
