@@ -1,4 +1,4 @@
-import { type Capability, capabilities } from "@fairlead/contract/names";
+import { type Capability, capabilities, type ProtocolName } from "@fairlead/contract/names";
 import { engines } from "./engines/registry.ts";
 import type { KnownModel, Preset } from "./preset.ts";
 
@@ -185,3 +185,9 @@ export function findPreset(name: string): Preset | undefined {
 
 /** Capabilities assumed for a model that neither config nor preset describe. */
 export const guessedCapabilities = { local: toolsAndJson, cloud: assumeCapable } as const;
+
+/** Whose quirks apply to an upstream that names neither preset nor engine. */
+export const providerOfProtocol = {
+  "openai-chat": "openai-compatible",
+  "anthropic-messages": "anthropic",
+} as const satisfies Record<ProtocolName, string>;
