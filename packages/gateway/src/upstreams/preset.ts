@@ -28,6 +28,8 @@ export interface Preset {
   readonly auth: PresetAuth;
   /** `false` where the provider has no list of models to ask for. */
   readonly listsModels: boolean;
+  /** Query that asks for the whole list at once, where it comes in pages. */
+  readonly modelsQuery?: string;
   /** Sent with a GET of the models list. */
   readonly probeHeaders?: Readonly<Record<string, string>>;
   readonly models: readonly KnownModel[];

@@ -70,6 +70,7 @@ export const presets: Readonly<Record<string, Preset>> = {
     baseUrl: "https://api.anthropic.com/v1",
     auth: { type: "header", name: "x-api-key", env: "ANTHROPIC_API_KEY" },
     listsModels: true,
+    modelsQuery: "?limit=1000",
     probeHeaders: { "anthropic-version": "2023-06-01" },
     models: [
       model("claude-opus-4-8", 1_000_000, 128_000, claude),
