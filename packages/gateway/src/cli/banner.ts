@@ -58,7 +58,10 @@ export function banner({ url, findings, resolved, demo }: BannerFacts, colour: b
   for (const finding of findings) lines.push(`  ${finding}`);
   const { deployments } = resolved.catalogue;
   if (deployments.length === 0) {
-    lines.push("", "  No upstream was found, so every request will fail. Start a local server, set a provider's API key,");
+    lines.push(
+      "",
+      "  No upstream was found, so every request will fail. Start a local server, set a provider's API key,",
+    );
     lines.push("  write a fairlead.yaml, or try `npm run demo`, which simulates what is missing.", "");
     return `${lines.join("\n")}\n`;
   }

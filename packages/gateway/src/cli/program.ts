@@ -44,11 +44,13 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
     .showHelpAfterError("(fairlead --help lists commands and options)")
     .exitOverride();
   root.addCommand(
-    serveCommand("serve", "run the gateway").action((flags: ServeFlags) => serve({ ...flags, demo: false }, env, isTerminal)),
+    serveCommand("serve", "run the gateway").action((flags: ServeFlags) =>
+      serve({ ...flags, demo: false }, env, isTerminal),
+    ),
   );
   root.addCommand(
-    serveCommand("demo", "run the gateway; simulated upstreams stand in for what is missing").action((flags: ServeFlags) =>
-      serve({ ...flags, demo: true }, env, isTerminal),
+    serveCommand("demo", "run the gateway; simulated upstreams stand in for what is missing").action(
+      (flags: ServeFlags) => serve({ ...flags, demo: true }, env, isTerminal),
     ),
   );
   root.addCommand(

@@ -34,5 +34,13 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
 export function parts(resolved: ResolvedConfig, sinks: GatewayParts["sinks"]): GatewayParts {
   const { server, upstreams, catalogue, attemptLimits, breakerLimits, auth } = resolved;
   const keys = auth.key === undefined ? openKeyStore : sharedKeyStore(auth.key);
-  return { server, upstreams, catalogue, attemptLimits, breakerLimits, keys, ...(sinks === undefined ? {} : { sinks }) };
+  return {
+    server,
+    upstreams,
+    catalogue,
+    attemptLimits,
+    breakerLimits,
+    keys,
+    ...(sinks === undefined ? {} : { sinks }),
+  };
 }

@@ -18,10 +18,16 @@ export interface Timeouts {
   readonly totalMs: number;
 }
 
+/** A cheap GET that tells whether an upstream is there. Any 2xx is healthy. */
 export interface HealthProbe {
+  /** Below the origin of the upstream's base URL. */
   readonly path: string;
   readonly intervalMs: number;
   readonly timeoutMs: number;
+  /** Sends the upstream's credentials; 401 and 403 then mean "reachable, but the key is refused", not "down". */
+  readonly authenticated: boolean;
+  /** Sent with the probe only, beside the upstream's own headers. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** A reachable endpoint. Immutable; one per entry of the config's `upstreams`. */

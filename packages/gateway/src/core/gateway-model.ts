@@ -34,6 +34,6 @@ export interface NamedTarget {
   readonly targets: readonly Deployment[];
   /** Replaces the default chain behind this name. */
   readonly fallback: readonly Deployment[] | undefined;
-  /** May a request for this name be served by a placement other than its targets'? Cloud names never fall to local. */
+  /** Shown by `GET /v1/models`; the long spelling `<upstream>/<model>` is not. */
   readonly listed: boolean;
 }

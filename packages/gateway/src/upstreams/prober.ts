@@ -35,7 +35,12 @@ export async function probe(
     const response = await transport.send(upstream, {
       method: "GET",
       url: new URL(health.path, upstream.baseUrl).href,
-      headers: { "user-agent": "fairlead", ...upstream.headers, ...authHeaders(upstream.auth) },
+      headers: {
+        "user-agent": "fairlead",
+        ...upstream.headers,
+        ...health.headers,
+        ...(health.authenticated ? authHeaders(upstream.auth) : {}),
+      },
       signal: abort.signal,
     });
     await response.body?.cancel();
