@@ -71,7 +71,7 @@ export function banner({ url, findings, resolved, demo }: BannerFacts, colour: b
     for (const sample of samples) {
       lines.push("", paint(2, `# ${sample.title} → ${destination(sample, resolved)}`), curl(url, sample, needsKey));
     }
-    lines.push("", `Or point any OpenAI SDK at it: baseURL ${url}/v1. Stop with Ctrl+C.`);
+    lines.push("", `Or give it to the SDK your application uses already: baseURL ${url}/v1. Stop with Ctrl+C.`);
   } else {
     lines.push("");
     for (const target of deployments) lines.push(`  ${target.upstream.placement.padEnd(5)} ${target.id}`);

@@ -60,8 +60,6 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
     const headers = { "x-router-decision-id": id, "x-should-retry": "false" };
     return Response.json(dialect.encodeError(error, id), { status: error.status, headers });
   };
-  const postOnly = (): Response => answer(new GatewayError("method_not_allowed", "This path takes POST only."));
-  app.all("/v1/chat/completions", postOnly);
   app.notFound(({ req }) =>
     answer(
       new GatewayError(

@@ -74,7 +74,7 @@ export function encodeRequest(request: ChatRequest, target: CodecTarget, policy:
     stream: true,
   };
   return {
-    path: "/v1/messages",
+    path: "/messages",
     body,
     headers: { "anthropic-version": apiVersion },
     dropped: [...dropped],
