@@ -56,7 +56,7 @@ export const errorTable = {
   stream_interrupted: row(502, "upstream", "no", "yes", "failure"),
   overloaded: row(503, "upstream", "after-wait", "yes", "load"),
   model_loading: row(503, "upstream", "no", "yes"),
-  unreachable: row(503, "upstream", "once", "yes", "failure"),
+  unreachable: row(503, "upstream", "no", "yes", "failure"),
   connect_timeout: row(504, "upstream", "no", "yes", "failure"),
   first_content_timeout: row(504, "upstream", "no", "yes", "failure"),
   idle_timeout: row(504, "upstream", "no", "yes", "failure"),
@@ -75,6 +75,7 @@ export type ErrorCode = keyof typeof errorTable;
 export type Repair =
   | { readonly type: "max-tokens"; readonly maxTokens: number }
   | { readonly type: "drop-param"; readonly param: string }
+  | { readonly type: "rename-param"; readonly from: string; readonly to: string }
   | { readonly type: "strip-thinking" }
   | { readonly type: "use-endpoint"; readonly endpoint: string };
 
@@ -93,6 +94,8 @@ export interface ErrorDetail {
   /** The capability an upstream said it lacks. */
   readonly capability?: string;
   readonly repair?: Repair;
+  /** Nothing listens there or the name does not resolve: asking again at once is pointless. */
+  readonly refused?: boolean;
   /** Overrides the table's status: for an upstream's own 4xx that is passed on. */
   readonly status?: number;
   /** Kept for the log, never sent to a client. */
