@@ -46,6 +46,7 @@ test("each failure has its own advice", async () => {
     (await report(upstream, answer)).advice[0];
   expect(await advice(vllm, failing("ConnectionRefused"))).toContain("nothing listens at 127.0.0.1:8000");
   expect(await advice(vllm, failing("ENOTFOUND"))).toContain("does not resolve");
+  expect(await advice({ preset: "openai" }, failing("ENOTFOUND"))).toContain("set upstreams.u.proxy");
   expect(await advice({ preset: "openai" }, failing("SELF_SIGNED_CERT_IN_CHAIN"))).toContain("certificate");
   expect(await advice(vllm, failing("", "TimeoutError"))).toContain("did not answer within");
   expect(await advice(vllm, failing("ECONNRESET"))).toContain("closed the connection");

@@ -23,17 +23,21 @@ export interface UpstreamReport {
 function adviseOnFailure(failure: GetFailure, detail: string, upstream: Upstream, timeoutMs: number): string {
   const { host, hostname, protocol } = new URL(upstream.baseUrl);
   const setting = `upstreams.${upstream.name}.baseUrl`;
+  const direct = upstream.placement === "cloud" && upstream.proxy === undefined;
+  const viaProxy = direct
+    ? `; where a proxy is needed, set upstreams.${upstream.name}.proxy (the process's proxy variables are not used)`
+    : "";
   switch (failure) {
     case "refused":
       return `nothing listens at ${host}: start the server or correct ${setting} (in a container, 127.0.0.1 is the container itself)`;
     case "dns":
-      return `the host name ${hostname} does not resolve: check its spelling in ${setting}, and the DNS of this machine`;
+      return `the host name ${hostname} does not resolve: check its spelling in ${setting}, and the DNS of this machine${viaProxy}`;
     case "tls":
       return protocol === "https:"
         ? `no trusted TLS connection to ${host} (${detail}): is it https at all, and is its certificate valid for this name?`
         : `a TLS error on plain http to ${host} (${detail}): check ${setting} and the proxy`;
     case "timeout":
-      return `${host} did not answer within ${timeoutMs} ms: check the address, firewalls, or set upstreams.${upstream.name}.proxy`;
+      return `${host} did not answer within ${timeoutMs} ms: check the address and firewalls${viaProxy}`;
     case "closed":
       return `${host} closed the connection without an answer: does ${setting} say http where the server wants https?`;
     case "other":
