@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { acceptConfig } from "../config/load-config.ts";
 import { resolveCatalogue } from "../config/resolve-catalogue.ts";
-import type { ProbeFetch } from "../upstreams/probe.ts";
+import type { GetFetch } from "../upstreams/bounded-get.ts";
 import { runDoctor } from "./doctor.ts";
 import type { UpstreamReport } from "./upstream-checkup.ts";
 
@@ -16,7 +16,7 @@ const list = (...ids: string[]) => Response.json({ data: ids.map((id) => ({ id }
 const vllm = { preset: "vllm", models: [{ id: "qwen2.5-7b" }] };
 
 async function report(upstream: unknown, answer: () => Response | Promise<Response>): Promise<UpstreamReport> {
-  const fetch: ProbeFetch = async () => answer();
+  const fetch: GetFetch = async () => answer();
   const { output, exitCode } = await runDoctor({ resolved: resolve({ u: upstream }), fetch, json: true });
   expect(output).not.toContain(secret);
   const parsed = JSON.parse(output) as { ok: boolean; upstreams: UpstreamReport[] };
@@ -46,6 +46,7 @@ test("each failure has its own advice", async () => {
     (await report(upstream, answer)).advice[0];
   expect(await advice(vllm, failing("ConnectionRefused"))).toContain("nothing listens at 127.0.0.1:8000");
   expect(await advice(vllm, failing("ENOTFOUND"))).toContain("does not resolve");
+  expect(await advice({ preset: "openai" }, failing("ENOTFOUND"))).toContain("set upstreams.u.proxy");
   expect(await advice({ preset: "openai" }, failing("SELF_SIGNED_CERT_IN_CHAIN"))).toContain("certificate");
   expect(await advice(vllm, failing("", "TimeoutError"))).toContain("did not answer within");
   expect(await advice(vllm, failing("ECONNRESET"))).toContain("closed the connection");
@@ -71,7 +72,7 @@ test("a preset's own model that is not listed is only remarked on", async () => 
 
 test("asks with the upstream's key and version header, directly and without redirects", async () => {
   const calls: { url: string; init: BunFetchRequestInit }[] = [];
-  const fetch: ProbeFetch = async (url, init) => {
+  const fetch: GetFetch = async (url, init) => {
     calls.push({ url, init });
     return list();
   };
@@ -85,8 +86,7 @@ test("asks with the upstream's key and version header, directly and without redi
 });
 
 test("the table shows every upstream, then what to do", async () => {
-  const fetch: ProbeFetch = async (url) =>
-    url.includes(":8000") ? list("qwen2.5-7b") : failing("ConnectionRefused")();
+  const fetch: GetFetch = async (url) => (url.includes(":8000") ? list("qwen2.5-7b") : failing("ConnectionRefused")());
   const resolved = resolve({ vllm, ollama: { preset: "ollama", models: [{ id: "m" }] } });
   const { output, exitCode } = await runDoctor({ resolved, fetch });
   expect(exitCode).toBe(1);

@@ -1,11 +1,11 @@
 import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
-import type { ProbeFetch } from "../upstreams/probe.ts";
+import type { GetFetch } from "../upstreams/bounded-get.ts";
 import type { CommandResult } from "./config-check.ts";
 import { checkUpstream, type UpstreamReport } from "./upstream-checkup.ts";
 
 export interface DoctorOptions {
   readonly resolved: Pick<ResolvedConfig, "upstreams" | "catalogue" | "warnings">;
-  readonly fetch?: ProbeFetch;
+  readonly fetch?: GetFetch;
   readonly json?: boolean;
   /** Longest wait for one upstream. */
   readonly timeoutMs?: number;
@@ -57,7 +57,7 @@ export async function runDoctor({ resolved, fetch, json = false, timeoutMs }: Do
       output: json ? JSON.stringify({ ok: false, upstreams: [], warnings, advice: output }, null, 2) : output,
     };
   }
-  const get: ProbeFetch = fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const get: GetFetch = fetch ?? ((url, init) => globalThis.fetch(url, init));
   const reports = await Promise.all(
     upstreams.map((upstream) => {
       const deployments = catalogue.deployments.filter((deployment) => deployment.upstream === upstream);

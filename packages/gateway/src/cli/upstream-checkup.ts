@@ -2,9 +2,9 @@ import type { Deployment, Upstream } from "../core/deployment.ts";
 import { isObject } from "../lib/json.ts";
 import { nearNames } from "../lib/near-names.ts";
 import { authHeaders } from "../upstreams/auth/auth-headers.ts";
+import { boundedGet, type GetFailure, type GetFetch } from "../upstreams/bounded-get.ts";
 import type { ProbeAnswer } from "../upstreams/engines/engine.ts";
 import { findPreset } from "../upstreams/presets.ts";
-import { type ProbeFailure, type ProbeFetch, probe } from "../upstreams/probe.ts";
 
 /** How one upstream is, and what to do about it. Holds no secret. */
 export interface UpstreamReport {
@@ -20,20 +20,24 @@ export interface UpstreamReport {
   readonly advice: readonly string[];
 }
 
-function adviseOnFailure(failure: ProbeFailure, detail: string, upstream: Upstream, timeoutMs: number): string {
+function adviseOnFailure(failure: GetFailure, detail: string, upstream: Upstream, timeoutMs: number): string {
   const { host, hostname, protocol } = new URL(upstream.baseUrl);
   const setting = `upstreams.${upstream.name}.baseUrl`;
+  const direct = upstream.placement === "cloud" && upstream.proxy === undefined;
+  const viaProxy = direct
+    ? `; where a proxy is needed, set upstreams.${upstream.name}.proxy (the process's proxy variables are not used)`
+    : "";
   switch (failure) {
     case "refused":
       return `nothing listens at ${host}: start the server or correct ${setting} (in a container, 127.0.0.1 is the container itself)`;
     case "dns":
-      return `the host name ${hostname} does not resolve: check its spelling in ${setting}, and the DNS of this machine`;
+      return `the host name ${hostname} does not resolve: check its spelling in ${setting}, and the DNS of this machine${viaProxy}`;
     case "tls":
       return protocol === "https:"
         ? `no trusted TLS connection to ${host} (${detail}): is it https at all, and is its certificate valid for this name?`
         : `a TLS error on plain http to ${host} (${detail}): check ${setting} and the proxy`;
     case "timeout":
-      return `${host} did not answer within ${timeoutMs} ms: check the address, firewalls, or set upstreams.${upstream.name}.proxy`;
+      return `${host} did not answer within ${timeoutMs} ms: check the address and firewalls${viaProxy}`;
     case "closed":
       return `${host} closed the connection without an answer: does ${setting} say http where the server wants https?`;
     case "other":
@@ -95,7 +99,7 @@ function checkModels(upstream: Upstream, deployments: readonly Deployment[], lis
 export async function checkUpstream(
   upstream: Upstream,
   deployments: readonly Deployment[],
-  fetch: ProbeFetch,
+  fetch: GetFetch,
   timeoutMs: number,
 ): Promise<UpstreamReport> {
   const preset = findPreset(upstream.provider);
@@ -104,14 +108,16 @@ export async function checkUpstream(
   const headers = { ...upstream.headers, ...preset?.probeHeaders, ...authHeaders(upstream.auth) };
   const signal = AbortSignal.timeout(timeoutMs);
   const url = `${upstream.baseUrl}/models${preset?.modelsQuery ?? ""}`;
-  const result = await probe(fetch, url, { signal, headers, proxy: upstream.proxy, maxBytes: 8_388_608 });
+  const start = performance.now();
+  const result = await boundedGet(fetch, url, { signal, headers, proxy: upstream.proxy, maxBytes: 8_388_608 });
+  const latencyMs = Math.round(performance.now() - start);
   const models = { configured: deployments.length, missing: [] };
   if (!result.ok) {
     const advice = [adviseOnFailure(result.failure, result.detail, upstream, timeoutMs)];
     return { ...base, ok: false, reachable: false, key: asked, models, latencyMs: undefined, advice };
   }
-  const { answer, elapsedMs } = result;
-  const seen = { ...base, reachable: true, latencyMs: Math.round(elapsedMs) };
+  const { answer } = result;
+  const seen = { ...base, reachable: true, latencyMs };
   const refused = answer.status === 401 || answer.status === 403;
   const complaint = adviseOnStatus(answer, upstream);
   if (preset?.listsModels === false && !refused && answer.status < 500) {

@@ -41,16 +41,19 @@ function formatProblem(file: string | undefined, problem: ConfigProblem): string
   return `${where === "" ? "config" : where}: ${problem.what}: expected ${problem.expected}${hint}`;
 }
 
-/** A config that cannot be used. Holds every problem that was found, in the order of the file, and no secret. */
+/** A config that cannot be used. Holds every problem that was found, once each, in the order of the file, and no secret. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly file: string | undefined;
   readonly problems: readonly ConfigProblem[];
 
   constructor(file: string | undefined, problems: readonly ConfigProblem[]) {
-    const ordered = [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-    super(ordered.map((problem) => formatProblem(file, problem)).join("\n"));
+    const byText = new Map(problems.map((problem) => [formatProblem(file, problem), problem]));
+    const ordered = [...byText].sort(
+      ([, a], [, b]) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+    );
+    super(ordered.map(([text]) => text).join("\n"));
     this.file = file;
-    this.problems = ordered;
+    this.problems = ordered.map(([, problem]) => problem);
   }
 }

@@ -1,6 +1,6 @@
 import { isObject } from "../lib/json.ts";
+import { boundedGet, type GetFetch } from "../upstreams/bounded-get.ts";
 import { listedModels, type ProbeAnswer, type ProbeAnswers, type ServedModel } from "../upstreams/engines/engine.ts";
-import { type ProbeFetch, probe } from "../upstreams/probe.ts";
 import { recognisers } from "../upstreams/recognisers.ts";
 
 /** What stands at an origin, judged by what it answers and by nothing else. */
@@ -12,7 +12,7 @@ export type Discovery =
       readonly models: readonly ServedModel[];
     }
   /** It lists models as OpenAI's API does, but is no server we know. */
-  | { readonly kind: "openai-api"; readonly models: readonly ServedModel[] }
+  | { readonly kind: "unknown-server"; readonly models: readonly ServedModel[] }
   /** Another gateway of our kind: adopting it could send requests round in circles. */
   | { readonly kind: "fairlead" }
   | { readonly kind: "stranger" }
@@ -37,19 +37,19 @@ function judge(answers: ProbeAnswers): Discovery {
   const listed = listedModels(answers);
   if (listed.length === 0) return { kind: "stranger" };
   const models = listed.map(({ id }) => ({ id, contextWindow: undefined, adapterOf: undefined }));
-  return { kind: "openai-api", models };
+  return { kind: "unknown-server", models };
 }
 
 /** Looks at one origin. Asks one path first, so that a closed port costs one refused connection. Never throws. */
-export async function discover(origin: string, fetch: ProbeFetch, deadlineMs: number): Promise<Discovery> {
+export async function discover(origin: string, fetch: GetFetch, deadlineMs: number): Promise<Discovery> {
   const signal = AbortSignal.timeout(deadlineMs);
-  const first = await probe(fetch, origin + modelsPath, { signal });
+  const first = await boundedGet(fetch, origin + modelsPath, { signal });
   if (!first.ok) return { kind: "nothing" };
   const answers = new Map<string, ProbeAnswer>([[modelsPath, first.answer]]);
   const rest = paths.filter((path) => path !== modelsPath);
   await Promise.all(
     rest.map(async (path) => {
-      const result = await probe(fetch, origin + path, { signal });
+      const result = await boundedGet(fetch, origin + path, { signal });
       if (result.ok) answers.set(path, result.answer);
     }),
   );

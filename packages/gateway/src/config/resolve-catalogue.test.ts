@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import type { Deployment } from "../core/deployment.ts";
 import { ConfigError } from "./config-error.ts";
 import { parseConfig } from "./load-config.ts";
@@ -90,6 +91,15 @@ describe("upstreams", () => {
     expect(
       problemsOf("upstreams: { a: { preset: vllm, baseUrl: 'http://u:secretpw@h/v1?x=1', models: [{ id: m }] } }"),
     ).toEqual([expect.stringContaining("holds credentials"), expect.stringContaining("has a query")]);
+  });
+
+  test("headers that cannot be sent are refused without their value", () => {
+    const one = (header: string) =>
+      problemsOf(`upstreams: { v: { preset: vllm, models: [{ id: m }], headers: { ${header} } } }`);
+    expect(one('"a b": x')[0]).toContain("is no header name");
+    const odd = one('x-a: "se\\ncret"')[0];
+    expect(odd).toContain("no header can carry");
+    expect(odd).not.toContain("cret:");
   });
 
   test("health can be switched off, moved, and follows the base URL", () => {
@@ -229,6 +239,31 @@ aliases:
       "finds no deployment",
     );
   });
+});
+
+test("any web of names resolves or is refused", () => {
+  const name = fc.constantFrom("a", "b", "c", "local", "cloud", "claude", "gpt-4o", "qwen", "x");
+  const reference = fc.oneof(name, fc.constantFrom("@local", "@cloud", "openai/gpt-4o", "@x", "auto", "nope"));
+  const route = fc.record({ targets: fc.array(reference, { minLength: 1, maxLength: 4 }) });
+  const alias = fc.oneof(reference, fc.array(reference, { minLength: 1, maxLength: 3 }));
+  const web = fc.record({ models: fc.dictionary(name, route), aliases: fc.dictionary(name, alias) });
+  fc.assert(
+    fc.property(web, (names) => {
+      const upstreams = {
+        vllm: { preset: "vllm", models: [{ id: "m", aliases: ["qwen"] }] },
+        openai: { preset: "openai" },
+      };
+      try {
+        const { catalogue } = resolve(JSON.stringify({ upstreams, ...names }));
+        for (const { targets } of catalogue.names.values()) expect(targets.length).toBeGreaterThan(0);
+        for (const target of catalogue.names.get("cloud")?.targets ?? [])
+          expect(target.upstream.placement).toBe("cloud");
+      } catch (thrown) {
+        if (!(thrown instanceof ConfigError)) throw thrown;
+      }
+    }),
+    { numRuns: 400 },
+  );
 });
 
 describe("process", () => {

@@ -1,6 +1,6 @@
 import type { AuthConfig, DeploymentConfigInput, UpstreamConfig } from "@fairlead/contract/config-schema";
 import { deploymentSchema, timeoutsSchema } from "@fairlead/contract/config-schema";
-import type { EngineName } from "@fairlead/contract/names";
+import { type EngineName, protocolNames } from "@fairlead/contract/names";
 import type { Deployment, DeploymentId, HealthProbe, Upstream, UpstreamAuth } from "../core/deployment.ts";
 import { engines } from "../upstreams/engines/registry.ts";
 import type { Preset } from "../upstreams/preset.ts";
@@ -22,6 +22,8 @@ export interface ResolvedUpstream {
 
 const intervals = { local: 2_000, cloud: 30_000 } as const;
 const probeTimeoutMs = 2_000;
+const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+const headerNameWanted = "letters, digits and -";
 
 function resolveBaseUrl(text: string, at: ConfigPath, resolution: Resolution): string {
   const url = new URL(text);
@@ -33,9 +35,8 @@ function resolveBaseUrl(text: string, at: ConfigPath, resolution: Resolution): s
 
 function resolveGivenAuth(auth: AuthConfig, at: ConfigPath, resolution: Resolution): UpstreamAuth | undefined {
   if (auth.type === "none") return { type: "none" };
-  if (auth.type === "header" && !/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(auth.name)) {
-    const expected = "letters, digits and -";
-    resolution.faults.push({ at: [...at, "name"], what: "is no header name", expected });
+  if (auth.type === "header" && !headerName.test(auth.name)) {
+    resolution.faults.push({ at: [...at, "name"], what: "is no header name", expected: headerNameWanted });
     return undefined;
   }
   const key = resolveSecret(auth.key, [...at, "key"], resolution);
@@ -83,6 +84,22 @@ function warnAboutPlainHttp(upstream: Upstream, resolution: Resolution): void {
   if (exposed) resolution.warnings.push(`upstreams.${upstream.name} is a cloud upstream over plain http: use https`);
 }
 
+/** A header that cannot be sent would otherwise fail every request. The value may be a secret and is not shown. */
+function checkHeaders(headers: Readonly<Record<string, string>>, at: ConfigPath, resolution: Resolution): void {
+  for (const [header, value] of Object.entries(headers)) {
+    const here = [...at, "headers", header];
+    if (!headerName.test(header)) {
+      resolution.faults.push({ at: here, what: "is no header name", expected: headerNameWanted, aboutKey: true });
+    } else if (!/^[\t\x20-\x7e]*$/.test(value)) {
+      resolution.faults.push({
+        at: here,
+        what: "holds characters that no header can carry",
+        expected: "printable ASCII",
+      });
+    }
+  }
+}
+
 /** Fills one upstream from its preset. Notes every problem; undefined when it cannot be made. */
 function makeUpstream(name: string, config: UpstreamConfig, resolution: Resolution): Upstream | undefined {
   const at = ["upstreams", name];
@@ -98,6 +115,7 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
   const given = config.baseUrl ?? preset?.baseUrl ?? missing(resolution, [...at, "baseUrl"], baseUrlWanted);
   const baseUrl = given === undefined ? undefined : resolveBaseUrl(given, [...at, "baseUrl"], resolution);
   const auth = resolveAuth(config, preset, at, resolution);
+  checkHeaders(config.headers, at, resolution);
   if (protocol === undefined || placement === undefined || baseUrl === undefined || auth === undefined)
     return undefined;
   const provider = config.preset ?? engine ?? providerOfProtocol[protocol];
@@ -110,7 +128,7 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
   return upstream;
 }
 
-const protocolWanted = "the API it speaks (openai-chat or anthropic-messages), or a `preset` that knows it";
+const protocolWanted = `the API it speaks (${protocolNames.join(" or ")}), or a \`preset\` that knows it`;
 const placementWanted = "`local` or `cloud`, or a `preset` that knows it";
 const baseUrlWanted = "an absolute http:// or https:// URL, or a `preset` that knows it";
 function makeDeployment(

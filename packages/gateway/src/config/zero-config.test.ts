@@ -52,7 +52,7 @@ describe("discovery", () => {
     expect(await look(serve(ollama))).toMatchObject({ kind: "server", preset: "ollama" });
     const lmStudio = { id: "m", type: "llm", state: "loaded", compatibility_type: "gguf", loaded_context_length: 4096 };
     expect(await look(serve({ "/api/v0/models": { data: [lmStudio] } }))).toMatchObject({ preset: "lmstudio" });
-    expect(await look(serve({ "/v1/models": { data: [{ id: "x" }] } }))).toMatchObject({ kind: "openai-api" });
+    expect(await look(serve({ "/v1/models": { data: [{ id: "x" }] } }))).toMatchObject({ kind: "unknown-server" });
     expect(await look(serve({ "/": "<html>" }))).toEqual({ kind: "stranger" });
     expect(await look(closed())).toEqual({ kind: "nothing" });
   });

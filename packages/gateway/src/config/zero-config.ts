@@ -1,7 +1,7 @@
 import type { DeploymentConfigInput, FairleadConfigInput, UpstreamConfigInput } from "@fairlead/contract/config-schema";
+import type { GetFetch } from "../upstreams/bounded-get.ts";
 import type { ServedModel } from "../upstreams/engines/engine.ts";
 import { findPreset, presets } from "../upstreams/presets.ts";
-import type { ProbeFetch } from "../upstreams/probe.ts";
 import { assumedServer, lookedForOnLoopback, recognisers, usedByKeyAlone } from "../upstreams/recognisers.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { type Discovery, discover } from "./discover.ts";
@@ -22,7 +22,7 @@ export interface ZeroConfig {
 
 export interface ZeroConfigOptions {
   readonly env?: Env;
-  readonly fetch?: ProbeFetch;
+  readonly fetch?: GetFetch;
   readonly spots?: readonly Spot[];
   /** Longest look at this machine. */
   readonly deadlineMs?: number;
@@ -178,7 +178,7 @@ function sameOrigin(a: string, b: string | undefined): boolean {
  */
 export async function zeroConfig(options: ZeroConfigOptions = {}): Promise<ZeroConfig> {
   const env = options.env ?? process.env;
-  const fetch: ProbeFetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const fetch: GetFetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const wishes = readWishes(env);
   const spots = (options.spots ?? loopbackSpots).filter((spot) => !sameOrigin(spot.origin, wishes.origin));
   const deadlineMs = options.deadlineMs ?? usualDeadlineMs;

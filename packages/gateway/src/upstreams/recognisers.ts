@@ -34,10 +34,10 @@ const lmStudio: Recogniser = {
     }),
 };
 
-/** In the order to try them: the most telling answers first. */
+/** In the order to try them: the most telling answers first. Others imitate Ollama's API, so it comes last. */
 export const recognisers: readonly Recogniser[] = [
   lmStudio,
-  ...[engines.ollama, engines.sglang, engines.tgi, engines.llamacpp, engines.vllm].map(
+  ...[engines.sglang, engines.tgi, engines.llamacpp, engines.vllm, engines.ollama].map(
     (engine): Recogniser => ({
       preset: engine.name,
       label: engine.label,

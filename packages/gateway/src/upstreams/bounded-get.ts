@@ -1,16 +1,16 @@
 import type { ProbeAnswer } from "./engines/engine.ts";
 
-/** The part of `fetch` that probes use. */
-export type ProbeFetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
+/** The part of `fetch` that a bounded GET uses. */
+export type GetFetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
 
 /** Why no answer came. */
-export type ProbeFailure = "refused" | "dns" | "tls" | "timeout" | "closed" | "other";
+export type GetFailure = "refused" | "dns" | "tls" | "timeout" | "closed" | "other";
 
-export type ProbeResult =
-  | { readonly ok: true; readonly answer: ProbeAnswer; readonly elapsedMs: number }
-  | { readonly ok: false; readonly failure: ProbeFailure; readonly detail: string };
+export type GetResult =
+  | { readonly ok: true; readonly answer: ProbeAnswer }
+  | { readonly ok: false; readonly failure: GetFailure; readonly detail: string };
 
-export interface ProbeOptions {
+export interface GetOptions {
   readonly signal: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
   /** Proxy of this upstream; without one the connection is direct, whatever the process's proxy variables say. */
@@ -45,7 +45,7 @@ function parseBody(text: string): unknown {
 }
 
 /** Names the cause of a failed connection, from the runtime's error codes. */
-export function explainFailure(thrown: unknown): { readonly failure: ProbeFailure; readonly detail: string } {
+export function explainFailure(thrown: unknown): { readonly failure: GetFailure; readonly detail: string } {
   const fields = typeof thrown === "object" && thrown !== null ? (thrown as { code?: unknown; name?: unknown }) : {};
   const name = String(fields.name ?? "");
   const code = typeof fields.code === "string" ? fields.code : name;
@@ -58,8 +58,7 @@ export function explainFailure(thrown: unknown): { readonly failure: ProbeFailur
 }
 
 /** Sends one GET: never through an ambient proxy, never after a redirect, never more than a bounded body. Never throws. */
-export async function probe(fetch: ProbeFetch, url: string, options: ProbeOptions): Promise<ProbeResult> {
-  const start = performance.now();
+export async function boundedGet(fetch: GetFetch, url: string, options: GetOptions): Promise<GetResult> {
   try {
     const response = await fetch(url, {
       method: "GET",
@@ -70,7 +69,7 @@ export async function probe(fetch: ProbeFetch, url: string, options: ProbeOption
     });
     const body = parseBody(await readBounded(response, options.maxBytes ?? usualMaxBytes));
     const answer = { status: response.status, headers: Object.fromEntries(response.headers), body };
-    return { ok: true, answer, elapsedMs: performance.now() - start };
+    return { ok: true, answer };
   } catch (thrown) {
     return { ok: false, ...explainFailure(options.signal.aborted ? options.signal.reason : thrown) };
   }
