@@ -33,6 +33,16 @@ export type Capability = (typeof capabilities)[number];
 export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** How a request without an explicit model is placed. */
+export const strategyNames = ["auto", "local_first", "cloud_first", "self_hosted_only", "cloud_only"] as const;
+export type StrategyName = (typeof strategyNames)[number];
+
+/** Other names a client may use for a strategy. */
+export const strategyAliases: Readonly<Record<string, StrategyName>> = {
+  cluster_first: "local_first",
+  external_first: "cloud_first",
+};
+
 /**
  * Why a request went where it went: the value of `X-Router-Reason`, of the metric label `reason` and of the log field.
  * Adding a reason means adding its row to `docs/glossary.md`.
@@ -50,8 +60,6 @@ export const routingReasons = [
   "output_too_long",
   /** `auto`: over 50,000 estimated prompt tokens. */
   "long_context",
-  /** The client sent no model, so `auto` decided. */
-  "missing_model",
   /** The client named a model nobody serves, so `auto` decided. */
   "unknown_model",
   /** No local deployment is configured. */
@@ -62,6 +70,8 @@ export const routingReasons = [
   "local_cold",
   /** The preferred local deployment does not answer. */
   "local_down",
+  /** The preferred cloud provider does not answer. */
+  "cloud_down",
   /** The preferred local deployment has no room. */
   "local_full",
   /** The prompt does not fit the preferred deployment's context window. */
@@ -70,5 +80,9 @@ export const routingReasons = [
   "capability",
   /** The preferred deployment's circuit breaker is open. */
   "breaker_open",
+  /** The preferred deployment asked to be left alone for a while. */
+  "rate_limited",
+  /** A strategy that the client or the config chose decided. */
+  "strategy",
 ] as const;
 export type RoutingReason = (typeof routingReasons)[number];

@@ -94,6 +94,8 @@ export interface ErrorDetail {
   /** The capability an upstream said it lacks. */
   readonly capability?: string;
   readonly repair?: Repair;
+  /** Nothing listens there or the name does not resolve: asking again at once is pointless. */
+  readonly refused?: boolean;
   /** Overrides the table's status: for an upstream's own 4xx that is passed on. */
   readonly status?: number;
   /** Kept for the log, never sent to a client. */

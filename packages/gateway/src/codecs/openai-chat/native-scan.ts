@@ -3,28 +3,16 @@ import type { TokenUsage } from "../../core/usage.ts";
 import { isObject } from "../../lib/json.ts";
 import { editJson, removeMember } from "../../lib/json-edit.ts";
 import { classifyErrorObject } from "../classify-failure.ts";
+import type { NativeScanner, ScannedEvent } from "../native-format.ts";
 import { isFailedFinish } from "./finish-reason.ts";
 import { decodeUsage } from "./usage.ts";
-
-/** What one event of a native stream is. */
-export interface ScannedEvent {
-  /**
-   * `content` commits the exchange; `empty` does not (roles, filters, usage); `done` is a `[DONE]` after a finish;
-   * `error` ends the stream: nothing of it, and nothing after it, may be forwarded.
-   */
-  readonly kind: "content" | "empty" | "done" | "error";
-  /** Data to send on, unframed; undefined when the event is hidden. */
-  readonly forward: string | undefined;
-  /** Set exactly when `kind` is `error`. */
-  readonly error?: GatewayError;
-}
 
 /**
  * Watches a stream that is relayed as it is. Common chunks are searched for a few tokens and never parsed: a quoted word
  * such as `"usage"` cannot stand inside a JSON string, where its quotes would be escaped. Every chunk; synchronous.
  * @see docs/spec/wire-formats.md 0.1 and 0.5
  */
-export class NativeScan {
+export class NativeScan implements NativeScanner {
   readonly #hideUsage: boolean;
   #usage: TokenUsage | undefined;
   #finishSeen = false;

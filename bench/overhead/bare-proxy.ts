@@ -1,0 +1,19 @@
+import { Hono } from "hono";
+
+const [port, upstream] = process.argv.slice(2);
+const session = new Bun.FetchSession({ keepAlive: { idleTimeout: 30 } });
+const app = new Hono();
+
+app.get("/health", (c) => c.json({ status: "ok" }));
+app.post("/v1/chat/completions", async (c) => {
+  const response = await session.fetch(`${upstream}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: await c.req.raw.text(),
+    signal: c.req.raw.signal,
+  });
+  const type = response.headers.get("content-type") ?? "application/json";
+  return new Response(response.body, { status: response.status, headers: { "content-type": type } });
+});
+
+Bun.serve({ port: Number(port), hostname: "127.0.0.1", idleTimeout: 60, fetch: app.fetch });

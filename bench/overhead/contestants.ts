@@ -1,0 +1,149 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const root = join(import.meta.dir, "../..");
+
+/** A process that answers chat requests, measured from outside. */
+export interface Contestant {
+  readonly name: string;
+  readonly pid: number;
+  /** Milliseconds from the process's start to its first answer on `/`-like paths. */
+  readonly startMs: number;
+  /** Where a scenario's request goes; undefined when this contestant does not take part. */
+  request(scenario: Scenario): { url: string; headers: Record<string, string>; body: string } | undefined;
+  stop(): Promise<void>;
+}
+
+export type Scenario = "json" | "relay" | "translated";
+
+/** About 1 KB of chat, as an application would send it. */
+function chatBody(model: string, stream: boolean): string {
+  const content = "Summarise the following note in one sentence. ".repeat(18);
+  return JSON.stringify({
+    model,
+    messages: [{ role: "user", content }],
+    max_tokens: 64,
+    ...(stream ? { stream } : {}),
+  });
+}
+
+const json = { "content-type": "application/json" };
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** Starts a process and waits until `url` answers anything. */
+async function start(command: string[], url: string, env: Record<string, string> = {}) {
+  const startedMs = performance.now();
+  const child = Bun.spawn(command, { cwd: root, env: { ...process.env, ...env }, stdout: "ignore", stderr: "inherit" });
+  for (let tries = 0; tries < 2_000; tries++) {
+    try {
+      await (await fetch(url)).text();
+      return { pid: child.pid, startMs: performance.now() - startedMs, stop: () => stop(child) };
+    } catch {
+      await Bun.sleep(5);
+    }
+    if (child.exitCode !== null) throw new Error(`${command.join(" ")} ended with ${child.exitCode}`);
+  }
+  child.kill();
+  throw new Error(`${command.join(" ")} did not answer on ${url}`);
+}
+
+async function stop(child: Bun.Subprocess): Promise<void> {
+  child.kill();
+  await child.exited;
+}
+
+/** The upstream that all contestants stand in front of; asked directly it is the floor. */
+export async function startUpstream(): Promise<Contestant & { readonly url: string }> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const script = join(root, "packages/simulator/src/bench-upstream.ts");
+  const started = await start([process.execPath, script, String(port)], `${url}/health`);
+  return {
+    name: "upstream directly",
+    url,
+    ...started,
+    request(scenario) {
+      const path = scenario === "translated" ? "/v1/messages" : "/v1/chat/completions";
+      return { url: url + path, headers: json, body: chatBody("bench", scenario !== "json") };
+    },
+  };
+}
+
+/** The least a proxy can do on this runtime: no parsing, no routing. */
+export async function startBareProxy(upstream: string): Promise<Contestant> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const script = join(import.meta.dir, "bare-proxy.ts");
+  const started = await start([process.execPath, script, String(port), upstream], `${url}/health`);
+  return {
+    name: "bare Bun + Hono proxy",
+    ...started,
+    request(scenario) {
+      if (scenario === "translated") return undefined;
+      return { url: `${url}/v1/chat/completions`, headers: json, body: chatBody("bench", scenario === "relay") };
+    },
+  };
+}
+
+/** Fairlead as it ships: routing, breaker, probes, ledger, metrics and one log line a request. */
+export async function startFairlead(upstream: string): Promise<Contestant> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const config = join(mkdtempSync(join(tmpdir(), "fairlead-bench-")), "fairlead.yaml");
+  writeFileSync(
+    config,
+    `upstreams:
+  native: { placement: local, protocol: openai-chat, baseUrl: "${upstream}/v1", models: [{ id: bench }] }
+  foreign: { placement: cloud, protocol: anthropic-messages, baseUrl: "${upstream}/v1", models: [{ id: bench-foreign }], health: false }
+`,
+  );
+  const main = join(root, "packages/gateway/src/main.ts");
+  const command = [process.execPath, main, "serve", "--config", config, "--port", String(port)];
+  const started = await start(command, `${url}/health`, { BUN_CONFIG_MAX_HTTP_REQUESTS: "65535", LOG_LEVEL: "info" });
+  const models = { json: "bench", relay: "bench", translated: "bench-foreign" } as const;
+  return {
+    name: "Fairlead",
+    ...started,
+    request: (scenario) => ({
+      url: `${url}/v1/chat/completions`,
+      headers: json,
+      body: chatBody(models[scenario], scenario !== "json"),
+    }),
+  };
+}
+
+/** Portkey's gateway as its npm package starts it, on Node. */
+export async function startPortkey(upstream: string): Promise<Contestant> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const manifest = createRequire(import.meta.url).resolve("@portkey-ai/gateway/package.json");
+  const script = join(dirname(manifest), "build/start-server.js");
+  const started = await start(["node", script, `--port=${port}`, "--headless"], `${url}/`);
+  return {
+    name: "Portkey",
+    ...started,
+    request(scenario) {
+      const provider = scenario === "translated" ? "anthropic" : "openai";
+      const headers = {
+        ...json,
+        authorization: "Bearer bench",
+        "x-portkey-provider": provider,
+        "x-portkey-custom-host": `${upstream}/v1`,
+      };
+      return { url: `${url}/v1/chat/completions`, headers, body: chatBody("bench", scenario !== "json") };
+    },
+  };
+}

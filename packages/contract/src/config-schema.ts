@@ -1,0 +1,268 @@
+import { z } from "zod";
+import { capabilities, engineNames, logLevels, placements, protocolNames } from "./names.ts";
+
+/**
+ * The shape of `fairlead.yaml`. Strict: an unknown key is an error. Every default that a user may rely on stands here.
+ * Times are milliseconds, sizes bytes, prompt sizes estimated tokens (characters / 4). Descriptions appear in editors.
+ */
+
+const ms = (fallback: number, text: string) =>
+  z.number().int().min(0).max(86_400_000).default(fallback).describe(`${text} In milliseconds.`);
+
+const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:@/-]*$/,
+    "a name of letters, digits and . _ : @ / - that begins with a letter or digit",
+  );
+
+const upstreamName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "a name of letters, digits and . _ - that begins with a letter or digit");
+
+const targetReference = z
+  .string()
+  .min(1)
+  .describe("A public name, `<upstream>/<model>`, a model id, or `@local` / `@cloud` for every deployment there.");
+
+/** A secret in the config: text with `${ENV}` references, or the place to read it from. Resolved at load, never kept. */
+export const secretSchema = z
+  .union([
+    z.string().describe("`${NAME}` or `${NAME:-default}`. A literal key works, with a warning: files get committed."),
+    z.strictObject({ env: z.string().min(1).describe("Name of the environment variable that holds the secret.") }),
+    z.strictObject({
+      file: z.string().min(1).describe("File that holds the secret, as Docker and Kubernetes mount them."),
+    }),
+  ])
+  .describe("A secret: text with `${ENV}`, `{ env: NAME }` or `{ file: /path }`.");
+
+export const authSchema = z
+  .discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("none").describe("Sends no credentials.") }),
+    z.strictObject({ type: z.literal("bearer").describe("Sends `Authorization: Bearer <key>`."), key: secretSchema }),
+    z.strictObject({
+      type: z.literal("header").describe("Sends the key in a header of its own."),
+      name: z.string().min(1).describe("Header name, for example `x-api-key`."),
+      key: secretSchema,
+    }),
+  ])
+  .describe("How requests to this upstream prove who sends them. Presets bring theirs.");
+
+export const timeoutsSchema = z
+  .strictObject({
+    connectMs: ms(5_000, "Until the upstream took the connection."),
+    firstContentMs: ms(60_000, "Until the first content, thinking included."),
+    idleMs: ms(120_000, "Longest silence between two bytes; pings count as bytes."),
+    totalMs: ms(600_000, "The whole attempt."),
+  })
+  .describe("Limits of one attempt at this upstream.");
+
+export const healthSchema = z
+  .strictObject({
+    path: z.string().startsWith("/").optional().describe("Path below the origin of `baseUrl` (not below `/v1`)."),
+    intervalMs: z
+      .number()
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .optional()
+      .describe("Time between two probes; 2,000 for local upstreams and 30,000 for cloud ones unless given."),
+    timeoutMs: ms(2_000, "Longest wait for an answer."),
+  })
+  .describe("Active probing.");
+
+export const adequateSchema = z
+  .strictObject({
+    promptTokens: z.number().int().min(0).default(1_500).describe("Longest prompt, in characters / 4."),
+    maxTokens: z
+      .number()
+      .int()
+      .min(0)
+      .default(1_024)
+      .describe("Largest requested output; an absent one counts as 512."),
+  })
+  .describe("What `auto` trusts a local deployment with. The defaults suit a 7B model; raise them for stronger ones.");
+
+export const deploymentSchema = z
+  .strictObject({
+    id: z.string().min(1).describe("The id the upstream knows the model by."),
+    aliases: z.array(name).default([]).describe("More names clients may use for this deployment."),
+    contextWindow: z.number().int().min(1).optional().describe("Prompt and output together, in tokens."),
+    maxOutputTokens: z.number().int().min(1).optional().describe("Largest output the model gives, in tokens."),
+    capabilities: z
+      .array(z.enum(capabilities))
+      .optional()
+      .describe("What it can do beyond text. Unless given: what the preset knows, else a guess by placement."),
+    adequate: adequateSchema.prefault({}),
+  })
+  .describe("One model on this upstream.");
+
+export const upstreamSchema = z
+  .strictObject({
+    preset: z
+      .string()
+      .optional()
+      .describe("Known provider (anthropic, openai, gemini, …) or engine (vllm, ollama, llamacpp, …) to start from."),
+    placement: z.enum(placements).optional().describe("`local` is yours and stays on the premises; `cloud` is not."),
+    protocol: z.enum(protocolNames).optional().describe("The API the upstream speaks."),
+    engine: z.enum(engineNames).optional().describe("Server software, for health and load probes."),
+    baseUrl: z
+      .url({ protocol: /^https?$/, error: "expected an absolute http:// or https:// URL" })
+      .optional()
+      .describe("Absolute URL up to and including the API's version, for example `http://127.0.0.1:8000/v1`."),
+    auth: authSchema.optional(),
+    headers: z.record(z.string(), z.string()).default({}).describe("Sent with every request to this upstream."),
+    proxy: z
+      .url({ protocol: /^https?$/, error: "expected an absolute http:// or https:// URL" })
+      .optional()
+      .describe("Proxy for this upstream only; the process's proxy variables are never used."),
+    timeouts: timeoutsSchema.partial().prefault({}).describe("Limits of one attempt at this upstream."),
+    health: z
+      .union([z.literal(false), healthSchema])
+      .optional()
+      .describe("`false` switches active probing off."),
+    models: z
+      .array(deploymentSchema)
+      .min(1)
+      .optional()
+      .describe("What this upstream serves. Cloud presets know their usual models; local servers need a list."),
+  })
+  .describe("A reachable endpoint.");
+
+export const routeSchema = z
+  .strictObject({
+    targets: z.array(targetReference).min(1).describe("Tried in order."),
+    fallback: z
+      .array(targetReference)
+      .optional()
+      .describe("Tried after the targets; replaces `routing.fallback` for this name."),
+  })
+  .describe("A public name with targets of its own.");
+
+export const routingSchema = z
+  .strictObject({
+    unknownModel: z
+      .enum(["auto", "reject"])
+      .default("auto")
+      .describe("A name nobody serves: `auto` lets the router decide, `reject` answers 404."),
+    autoCloud: z
+      .array(targetReference)
+      .default(["claude-sonnet-4-6", "@cloud"])
+      .describe("Where `auto` and the cold-start fallback go when nothing says otherwise; the first that exists."),
+    longContext: z
+      .array(targetReference)
+      .default(["gemini-2.5-flash", "claude-haiku-4-5-20251001", "claude-sonnet-4-6", "@cloud"])
+      .describe("Cheap targets with a long window, for more than 50,000 estimated tokens."),
+    fallback: z
+      .array(targetReference)
+      .default(["gemini-2.5-flash", "claude-haiku-4-5-20251001", "claude-sonnet-4-6", "@cloud"])
+      .describe("The chain behind every request that may leave the premises."),
+    maxAttempts: z
+      .number()
+      .int()
+      .min(1)
+      .max(10)
+      .default(4)
+      .describe("Tries over all targets of one request, the first included."),
+    retriesPerTarget: z
+      .number()
+      .int()
+      .min(0)
+      .max(5)
+      .default(1)
+      .describe("More tries at one target after an error that allows it."),
+    backoffMs: ms(200, "First pause before the same target is asked again; doubles, with full jitter."),
+    maxRetryAfterMs: ms(2_000, "Longest `Retry-After` that is waited for before going elsewhere."),
+    breaker: z
+      .strictObject({
+        failures: z.number().int().min(1).default(5).describe("Failures in a row that open it."),
+        cooldownMs: ms(60_000, "Pause before trial requests."),
+        halfOpenTrials: z.number().int().min(1).default(3).describe("Trials that must succeed to close it."),
+      })
+      .prefault({})
+      .describe("Circuit breaker of each deployment."),
+  })
+  .describe("How requests find their deployment.");
+
+export const serverSchema = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1)
+      .default("127.0.0.1")
+      .describe("Address to listen on. Anything but loopback needs `auth.key` or `auth.anonymous: true`."),
+    port: z.number().int().min(0).max(65_535).default(8_080).describe("Port to listen on; 0 takes a free one."),
+    maxBodyBytes: z
+      .number()
+      .int()
+      .min(1_024)
+      .max(1_073_741_824)
+      .default(33_554_432)
+      .describe("Largest request body; larger ones are refused with 413."),
+    bodyTimeoutMs: ms(30_000, "A request body must arrive within this time."),
+    drainTimeoutMs: ms(30_000, "How long running requests may go on after SIGTERM."),
+    keepAliveMs: z
+      .number()
+      .int()
+      .min(100)
+      .max(86_400_000)
+      .default(15_000)
+      .describe("Time between comment lines sent to a waiting streaming client. In milliseconds."),
+    commitGraceMs: ms(10_000, "A streaming client gets headers and keep-alives after this long without content."),
+  })
+  .describe("The socket clients connect to.");
+
+export const clientAuthSchema = z
+  .strictObject({
+    key: secretSchema
+      .optional()
+      .describe(
+        "The shared key clients send as `Authorization: Bearer` or `x-api-key`; `${ENV}`, `{ env }` or `{ file }`.",
+      ),
+    anonymous: z.boolean().default(false).describe("Serve anyone who can connect, also on a non-loopback address."),
+  })
+  .describe("Who may use this gateway.");
+
+export const configSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe("Ignored; for editors."),
+    server: serverSchema.prefault({}),
+    auth: clientAuthSchema.prefault({}),
+    logging: z
+      .strictObject({
+        level: z.enum(logLevels).default("info").describe("The environment variable LOG_LEVEL overrides it."),
+      })
+      .prefault({})
+      .describe("What the process writes about itself."),
+    upstreams: z.record(upstreamName, upstreamSchema).default({}).describe("Where models are served, by name."),
+    models: z.record(name, routeSchema).default({}).describe("Public names with targets of their own."),
+    aliases: z
+      .record(name, z.union([targetReference, z.array(targetReference).min(1)]))
+      .default({})
+      .describe("Other names for models; laid over the built-in ones. The first candidate that exists is meant."),
+    routing: routingSchema.prefault({}),
+  })
+  .describe("Configuration of a Fairlead gateway.");
+
+/**
+ * Where secrets stand, `*` for any name. Text at these paths is kept as written until it is resolved into a secret, and
+ * never printed.
+ */
+export const secretPaths = ["auth.key", "upstreams.*.auth.key"] as const;
+
+export type FairleadConfig = z.output<typeof configSchema>;
+export type FairleadConfigInput = z.input<typeof configSchema>;
+export type UpstreamConfig = z.output<typeof upstreamSchema>;
+export type UpstreamConfigInput = z.input<typeof upstreamSchema>;
+export type DeploymentConfig = z.output<typeof deploymentSchema>;
+export type DeploymentConfigInput = z.input<typeof deploymentSchema>;
+export type AuthConfig = z.output<typeof authSchema>;
+export type RoutingConfig = z.output<typeof routingSchema>;
+export type ServerConfig = z.output<typeof serverSchema>;
+/** A secret as the config spells it: text with `${ENV}`, or where to read it. */
+export type SecretReference = z.output<typeof secretSchema>;
+
+/** JSON Schema of `fairlead.yaml`, for editors. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configSchema, { io: "input" }) as Record<string, unknown>;
+}

@@ -1,0 +1,29 @@
+import { sseData, sseDone } from "../../framing/sse-writer.ts";
+import { editJson, type JsonEdit, removeMember, setMember } from "../../lib/json-edit.ts";
+import type { NativeEdits, NativeFormat } from "../native-format.ts";
+import { encodeOpenAiError } from "./encode-error.ts";
+import { NativeScan } from "./native-scan.ts";
+
+const includeUsage: JsonEdit = { type: "inside", edits: new Map([["include_usage", setMember(true)]]) };
+const limitNames = ["max_completion_tokens", "max_tokens"] as const;
+
+function editRequest(raw: string, { model, addUsage, remove, maxTokens }: NativeEdits): string {
+  const edits = new Map<string, JsonEdit>([["model", setMember(model)]]);
+  for (const name of remove) edits.set(name, removeMember);
+  if (addUsage) edits.set("stream_options", includeUsage);
+  if (maxTokens !== undefined) {
+    const used = limitNames.filter((name) => raw.includes(`"${name}"`));
+    for (const name of used.length > 0 ? used : ["max_tokens"]) edits.set(name, setMember(maxTokens));
+  }
+  return editJson(raw, edits);
+}
+
+/** Relays Chat Completions to upstreams that speak it too. */
+export const openAiChatNative: NativeFormat = {
+  path: "/chat/completions",
+  editRequest,
+  scanner: (hideUsage) => new NativeScan(hideUsage),
+  frame: (data) => `data: ${data}\n\n`,
+  doneFrame: sseDone,
+  errorFrame: (error) => sseData(encodeOpenAiError(error)),
+};

@@ -1,0 +1,21 @@
+import type { ConfigPath, Fault } from "./config-error.ts";
+import type { ConfigSource } from "./config-source.ts";
+import type { Env } from "./interpolate.ts";
+
+/** What resolving reads from, and where it notes what it finds. */
+export interface Resolution {
+  readonly source: ConfigSource;
+  readonly env: Env;
+  /** Reads a secret's file. @throws when it cannot */
+  readonly readFile: (path: string) => string;
+  /** Upstreams that this process started itself. */
+  readonly simulated: ReadonlySet<string>;
+  readonly faults: Fault[];
+  readonly warnings: string[];
+}
+
+/** Notes something that is missing. */
+export function missing(resolution: Resolution, at: ConfigPath, expected: string): undefined {
+  resolution.faults.push({ at, what: "is missing", expected });
+  return undefined;
+}

@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs";
+import {
+  type FairleadConfig,
+  type RoutingConfig,
+  routingSchema,
+  type ServerConfig,
+} from "@fairlead/contract/config-schema";
+import { type LogLevel, logLevels } from "@fairlead/contract/names";
+import type { Deployment, Upstream } from "../core/deployment.ts";
+import type { AttemptLimits, BreakerLimits, Catalogue } from "../core/gateway-model.ts";
+import { nearNames } from "../lib/near-names.ts";
+import type { Secret } from "../lib/secret.ts";
+import { checkBind } from "./check-bind.ts";
+import { ConfigError } from "./config-error.ts";
+import { type ConfigSource, noSource, placeFaults } from "./config-source.ts";
+import { DeploymentIndex } from "./deployment-index.ts";
+import type { Env } from "./interpolate.ts";
+import type { Resolution } from "./resolution.ts";
+import { NameResolver } from "./resolve-names.ts";
+import { resolveSecret } from "./resolve-secret.ts";
+import { resolveUpstream } from "./resolve-upstream.ts";
+
+/** Everything a gateway is built from: all names resolved, all secrets fetched and wrapped. Immutable. */
+export interface ResolvedConfig {
+  readonly server: ServerConfig;
+  readonly auth: { readonly key: Secret | undefined; readonly anonymous: boolean };
+  readonly logging: { readonly level: LogLevel };
+  readonly upstreams: readonly Upstream[];
+  readonly catalogue: Catalogue;
+  readonly attemptLimits: AttemptLimits;
+  readonly breakerLimits: BreakerLimits;
+  readonly warnings: readonly string[];
+}
+
+export interface ResolveOptions {
+  readonly source?: ConfigSource;
+  readonly env?: Env;
+  readonly readFile?: (path: string) => string;
+  /** Names of upstreams that this process started itself, for the demo. */
+  readonly simulated?: ReadonlySet<string>;
+}
+
+const routingDefaults = routingSchema.parse({});
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((entry, i) => entry === b[i]);
+}
+
+/** The built-in chains name models that need not be there; what a config names must be. */
+function resolveChain(key: "autoCloud" | "longContext" | "fallback", routing: RoutingConfig, names: NameResolver) {
+  return names.chain(routing[key], ["routing", key], sameList(routing[key], routingDefaults[key]));
+}
+
+function checkAutoCloud(autoCloud: readonly Deployment[], resolution: Resolution): void {
+  const stray = autoCloud.find((deployment) => deployment.upstream.placement !== "cloud");
+  if (stray === undefined) return;
+  resolution.faults.push({
+    at: ["routing", "autoCloud"],
+    what: `leads to ${stray.id}, which is local`,
+    expected: "cloud targets",
+  });
+}
+
+function resolveLevel(configured: LogLevel, resolution: Resolution): LogLevel {
+  const wanted = resolution.env["LOG_LEVEL"]?.trim().toLowerCase();
+  if (wanted === undefined || wanted === "") return configured;
+  const level = logLevels.find((name) => name === wanted);
+  if (level !== undefined) return level;
+  const suggestion = nearNames(wanted, logLevels)[0];
+  const what = `the environment variable LOG_LEVEL is ${JSON.stringify(wanted.slice(0, 40))}`;
+  resolution.faults.push({ at: ["logging", "level"], what, expected: `one of ${logLevels.join(", ")}`, suggestion });
+  return configured;
+}
+
+function resolveClientAuth(config: FairleadConfig, resolution: Resolution): ResolvedConfig["auth"] {
+  const { key: reference, anonymous } = config.auth;
+  const key = reference === undefined ? undefined : resolveSecret(reference, ["auth", "key"], resolution);
+  const refusal = checkBind({ host: config.server.host, hasKey: reference !== undefined, anonymous });
+  if (refusal !== undefined) resolution.faults.push(refusal);
+  return { key, anonymous };
+}
+
+/**
+ * Resolves a valid config into what the gateway runs on: presets filled in, secrets fetched, names and chains turned into
+ * deployments. The environment's LOG_LEVEL overrides the config's.
+ * @throws ConfigError with every problem at once
+ */
+export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions = {}): ResolvedConfig {
+  const resolution: Resolution = {
+    source: options.source ?? noSource,
+    env: options.env ?? process.env,
+    readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
+    simulated: options.simulated ?? new Set(),
+    faults: [],
+    warnings: [],
+  };
+  const auth = resolveClientAuth(config, resolution);
+  const level = resolveLevel(config.logging.level, resolution);
+  const entries = Object.entries(config.upstreams);
+  const upstreams = entries.flatMap(([name, upstream]) => resolveUpstream(name, upstream, resolution) ?? []);
+  const index = new DeploymentIndex(upstreams);
+  // A reference to an upstream that could not be made is no mistake of its own.
+  const complete = upstreams.length === entries.length;
+  const notes = complete ? resolution : { ...resolution, faults: [], warnings: [] };
+  const names = new NameResolver(config, index, notes);
+  const catalogue: Catalogue = {
+    deployments: index.all,
+    names: names.all(),
+    autoCloud: resolveChain("autoCloud", config.routing, names),
+    longContext: resolveChain("longContext", config.routing, names),
+    fallback: resolveChain("fallback", config.routing, names),
+    unknownModel: config.routing.unknownModel,
+  };
+  checkAutoCloud(catalogue.autoCloud, notes);
+  if (resolution.faults.length > 0) {
+    throw new ConfigError(resolution.source.file, placeFaults(resolution.source, resolution.faults));
+  }
+  const { maxAttempts, retriesPerTarget, backoffMs, maxRetryAfterMs, breaker } = config.routing;
+  return {
+    server: config.server,
+    auth,
+    logging: { level },
+    upstreams: upstreams.map(({ upstream }) => upstream),
+    catalogue,
+    attemptLimits: { maxAttempts, retriesPerTarget, backoffMs, maxRetryAfterMs },
+    breakerLimits: breaker,
+    warnings: resolution.warnings,
+  };
+}

@@ -1,0 +1,65 @@
+import type { Capability, EngineName, Placement, ProtocolName } from "@fairlead/contract/names";
+import type { Brand } from "../lib/brand.ts";
+import type { Secret } from "../lib/secret.ts";
+
+/** `<upstream>/<model>`: the identity of a deployment in headers, metrics, live state and config. */
+export type DeploymentId = Brand<string, "DeploymentId">;
+
+/** How requests to an upstream prove who sends them. */
+export type UpstreamAuth =
+  | { readonly type: "none" }
+  | { readonly type: "bearer"; readonly key: Secret }
+  | { readonly type: "header"; readonly name: string; readonly key: Secret };
+
+export interface Timeouts {
+  readonly connectMs: number;
+  readonly firstContentMs: number;
+  readonly idleMs: number;
+  readonly totalMs: number;
+}
+
+/** A cheap GET that tells whether an upstream is there. Any 2xx is healthy. */
+export interface HealthProbe {
+  /** Below the origin of the upstream's base URL. */
+  readonly path: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Sends the upstream's credentials; 401 and 403 then mean "reachable, but the key is refused", not "down". */
+  readonly authenticated: boolean;
+  /** Sent with the probe only, beside the upstream's own headers. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A reachable endpoint. Immutable; one per entry of the config's `upstreams`. */
+export interface Upstream {
+  readonly name: string;
+  /** Company or engine whose quirks apply; a preset's name, or the protocol's default. */
+  readonly provider: string;
+  readonly placement: Placement;
+  readonly protocol: ProtocolName;
+  readonly engine: EngineName | undefined;
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  readonly auth: UpstreamAuth;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly proxy: string | undefined;
+  readonly timeouts: Timeouts;
+  readonly health: HealthProbe | undefined;
+  /** An upstream this process started itself, for the demo. */
+  readonly simulated: boolean;
+}
+
+/** One model on one upstream. Immutable. */
+export interface Deployment {
+  readonly id: DeploymentId;
+  readonly upstream: Upstream;
+  /** The id the upstream knows the model by. */
+  readonly model: string;
+  readonly aliases: readonly string[];
+  /** Prompt and output together; undefined when unknown. */
+  readonly contextWindow: number | undefined;
+  readonly maxOutputTokens: number | undefined;
+  readonly capabilities: ReadonlySet<Capability>;
+  /** What `auto` trusts a local deployment with, in estimated tokens. */
+  readonly adequate: { readonly promptTokens: number; readonly maxTokens: number };
+}

@@ -1,0 +1,78 @@
+import type { DialectName } from "@fairlead/contract/names";
+import type { Clock, EpochMs } from "../lib/clock.ts";
+import type { Decision } from "./decision.ts";
+import type { Deployment } from "./deployment.ts";
+import type { GatewayError } from "./errors.ts";
+import type { Principal } from "./principal.ts";
+import { noUsage, type TokenUsage } from "./usage.ts";
+
+/** How an exchange ended. */
+export type Outcome = "ok" | "error" | "client_gone" | "interrupted";
+
+/** One try at one target, as it will stand in the ledger. */
+export interface Attempt {
+  readonly target: Deployment;
+  readonly startedMs: number;
+  /** Monotonic; undefined while the attempt runs. */
+  endedMs: number | undefined;
+  /** Monotonic time of the first content; undefined when none came. */
+  firstContentMs: number | undefined;
+  error: GatewayError | undefined;
+}
+
+/**
+ * One client request from arrival to settlement: the only mutable object of the pipeline, owned by one request.
+ * It settles exactly once.
+ */
+export class Exchange {
+  readonly id: string;
+  readonly dialect: DialectName;
+  readonly clock: Clock;
+  readonly startedAt: EpochMs;
+  readonly startedMs: number;
+  /** Aborted when the client leaves; everything the exchange started listens to it. */
+  readonly abort = new AbortController();
+  /** Ids of the gateways that this request already passed. */
+  readonly hops: readonly string[];
+
+  principal: Principal | undefined;
+  asked = "";
+  stream = false;
+  decision: Decision | undefined;
+  served: Deployment | undefined;
+  attempts: Attempt[] = [];
+  dropped: readonly string[] = [];
+  usage: TokenUsage = noUsage;
+  /** True when `usage` is the gateway's own guess because the upstream never said. */
+  usageEstimated = false;
+  /** Milliseconds spent waiting for upstreams and back-offs before the answer's headers. */
+  waitedMs = 0;
+  /** Milliseconds of the gateway's own work before the answer's headers. */
+  overheadMs = 0;
+  status = 0;
+  error: GatewayError | undefined;
+  outcome: Outcome | undefined;
+
+  constructor(init: { id: string; dialect: DialectName; clock: Clock; hops: readonly string[] }) {
+    this.id = init.id;
+    this.dialect = init.dialect;
+    this.clock = init.clock;
+    this.hops = init.hops;
+    this.startedAt = init.clock.now();
+    this.startedMs = init.clock.monotonicMs();
+  }
+
+  /** The target that was tried or meant first, when another one served. */
+  get fallback(): { from: Deployment; why: string } | undefined {
+    const from = this.decision?.firstChoice;
+    if (from === undefined || this.served === undefined || from === this.served) return undefined;
+    const excluded = this.decision?.exclusions.find((exclusion) => exclusion.target === from.id);
+    const failed = this.attempts.find((attempt) => attempt.target === from && attempt.error);
+    return { from, why: excluded?.reason ?? failed?.error?.code ?? this.decision?.reason ?? "unknown" };
+  }
+
+  /** Fixes the overhead at the moment the answer's headers are known. */
+  markAnswered(): void {
+    this.overheadMs = Math.max(0, this.clock.monotonicMs() - this.startedMs - this.waitedMs);
+  }
+}

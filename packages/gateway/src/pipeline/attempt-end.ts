@@ -1,0 +1,94 @@
+import type { Deployment } from "../core/deployment.ts";
+import type { GatewayError } from "../core/errors.ts";
+import type { Attempt } from "../core/exchange.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { LiveState } from "../routing/live-state.ts";
+
+/** How long a target is left alone when it did not say. */
+const defaultCoolMs = 1_000;
+const longCoolMs = 60_000;
+
+/** Reports how one attempt ended to everything that keeps count, once, whichever way it ends. */
+export class AttemptEnd {
+  readonly #entry: Attempt;
+  readonly #target: Deployment;
+  readonly #live: LiveState;
+  readonly #clock: Clock;
+  readonly #release: () => void;
+  readonly #report: (result: "success" | "failure" | "neutral", endedMs: number) => void;
+  #ended = false;
+
+  constructor(entry: Attempt, target: Deployment, live: LiveState, clock: Clock, release: () => void) {
+    this.#entry = entry;
+    this.#target = target;
+    this.#live = live;
+    this.#clock = clock;
+    this.#release = release;
+    const state = live.deployment(target);
+    state.inFlight++;
+    this.#report = state.breaker.begin(entry.startedMs);
+  }
+
+  succeeded(): void {
+    const nowMs = this.#end();
+    if (nowMs === undefined) return;
+    this.#report("success", nowMs);
+    this.#live.markServed(this.#target.upstream.name, nowMs);
+  }
+
+  /** The client left: nobody's fault. */
+  abandoned(): void {
+    const nowMs = this.#end();
+    if (nowMs !== undefined) this.#report("neutral", nowMs);
+  }
+
+  failed(error: GatewayError): void {
+    const nowMs = this.#end();
+    if (nowMs === undefined) return;
+    this.#entry.error = error;
+    this.#report(error.row.breaker === "failure" ? "failure" : "neutral", nowMs);
+    this.#updateLiveState(error, nowMs);
+  }
+
+  #end(): number | undefined {
+    if (this.#ended) return undefined;
+    this.#ended = true;
+    this.#release();
+    this.#live.deployment(this.#target).inFlight--;
+    this.#entry.endedMs = this.#clock.monotonicMs();
+    return this.#entry.endedMs;
+  }
+
+  #updateLiveState(error: GatewayError, nowMs: number): void {
+    const { upstream } = this.#target;
+    const state = this.#live.deployment(this.#target);
+    const cool = (ms: number): void => {
+      state.coolUntilMs = Math.max(state.coolUntilMs, nowMs + Math.min(ms, longCoolMs));
+    };
+    switch (error.code) {
+      case "rate_limited":
+      case "overloaded":
+        if (error.detail.retryAfterMs !== undefined || error.code === "rate_limited") {
+          cool(error.detail.retryAfterMs ?? defaultCoolMs);
+        }
+        return;
+      case "quota_exhausted":
+      case "upstream_auth":
+      case "model_not_found":
+        cool(longCoolMs);
+        return;
+      // Only a probe finds out that such an upstream is back, so without one the breaker alone decides.
+      case "model_loading":
+        if (upstream.health !== undefined) this.#live.markCold(upstream.name, nowMs);
+        return;
+      case "unreachable":
+        if (upstream.health !== undefined && error.detail.refused) this.#live.markUnreachable(upstream.name);
+        return;
+      case "connect_timeout":
+        if (upstream.health !== undefined) this.#live.markUnreachable(upstream.name);
+        return;
+      default:
+        return;
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import type { Deployment } from "../core/deployment.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { Attempt, Exchange } from "../core/exchange.ts";
+import { sseReader } from "../framing/sse-reader.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { LiveState } from "../routing/live-state.ts";
+import { authHeaders } from "../upstreams/auth/auth-headers.ts";
+import type { Transport } from "../upstreams/transport.ts";
+import { AttemptEnd } from "./attempt-end.ts";
+import { linkAbort } from "./link-abort.ts";
+import type { Prepared, WholeReply } from "./prepared.ts";
+import { drain, type OpenStream, readError, readStep } from "./read-events.ts";
+import { readFailure, readText } from "./read-text.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** A target that has begun to answer: from here on no other target is asked. */
+export type Committed =
+  | { readonly kind: "whole"; readonly reply: WholeReply }
+  | {
+      readonly kind: "stream";
+      readonly stream: OpenStream;
+      /** Output up to and including the first content. */
+      readonly held: string;
+      /** The upstream's body is already read to its end. */
+      readonly done: boolean;
+      readonly signal: AbortSignal;
+      readonly end: AttemptEnd;
+    };
+
+export interface AttemptDeps {
+  readonly transport: Transport;
+  readonly live: LiveState;
+  /** This gateway's id, for the hop header. */
+  readonly instanceId: string;
+}
+
+/** A host that answered this recently is taken as reachable without asking. */
+const freshAnswerMs = 10_000;
+
+/**
+ * Asks one target once. Resolves when it has committed: whole answers when complete, streams at their first content.
+ * Every timer, listener and body is released on every other exit.
+ * @throws GatewayError what the target did, or `client_gone`
+ */
+export async function attempt(
+  target: Deployment,
+  prepared: Prepared,
+  exchange: Exchange,
+  deps: AttemptDeps,
+): Promise<Committed> {
+  const { clock } = exchange;
+  const entry: Attempt = {
+    target,
+    startedMs: clock.monotonicMs(),
+    endedMs: undefined,
+    firstContentMs: undefined,
+    error: undefined,
+  };
+  exchange.attempts.push(entry);
+  const abort = new AbortController();
+  const unlink = linkAbort(exchange.abort.signal, abort);
+  const watchdog = new Watchdog(clock, target.upstream.timeouts, (error) => abort.abort(error));
+  const end = new AttemptEnd(entry, target, deps.live, clock, () => {
+    unlink();
+    watchdog.stop();
+  });
+  try {
+    const response = await send(target, prepared, exchange, deps, abort.signal, watchdog);
+    const committed = await commit(response, target, prepared, abort.signal, watchdog, end, clock);
+    entry.firstContentMs = clock.monotonicMs();
+    return committed;
+  } catch (thrown) {
+    const error = readError(thrown, abort.signal).with({ target: target.id });
+    if (!abort.signal.aborted) abort.abort(error);
+    end.failed(error);
+    throw error;
+  } finally {
+    exchange.waitedMs += clock.monotonicMs() - entry.startedMs;
+  }
+}
+
+async function send(
+  target: Deployment,
+  prepared: Prepared,
+  exchange: Exchange,
+  { transport, live, instanceId }: AttemptDeps,
+  signal: AbortSignal,
+  watchdog: Watchdog,
+): Promise<Response> {
+  const { upstream } = target;
+  // A request cannot tell a dead host from a slow one; a bare connection beside it can, and costs nothing when fresh.
+  if (exchange.clock.monotonicMs() - live.lastAnswerMs(upstream.name) < freshAnswerMs || upstream.proxy !== undefined) {
+    watchdog.connected();
+  } else {
+    const reached = new AbortController();
+    const unlink = linkAbort(signal, reached);
+    transport
+      .reach(upstream, reached.signal)
+      .then(() => watchdog.connected())
+      .catch(() => {})
+      .finally(unlink);
+  }
+  const response = await transport.send(upstream, {
+    method: "POST",
+    url: upstream.baseUrl + prepared.path,
+    headers: {
+      "content-type": "application/json",
+      accept: prepared.streams ? "text/event-stream" : "application/json",
+      "accept-encoding": "identity",
+      "user-agent": "fairlead",
+      "x-router-hop": [...exchange.hops, instanceId].join(","),
+      ...upstream.headers,
+      ...prepared.headers,
+      ...authHeaders(upstream.auth),
+    },
+    body: prepared.body,
+    signal,
+  });
+  watchdog.heard();
+  if (response.ok) return response;
+  throw await readFailure(response, target, watchdog);
+}
+
+async function commit(
+  response: Response,
+  target: Deployment,
+  prepared: Prepared,
+  signal: AbortSignal,
+  watchdog: Watchdog,
+  end: AttemptEnd,
+  clock: Clock,
+): Promise<Committed> {
+  const contentType = response.headers.get("content-type") ?? "";
+  if (!prepared.streams || (prepared.collect !== undefined && contentType.startsWith("application/json"))) {
+    const reply = prepared.readWhole(await readText(response, watchdog));
+    end.succeeded();
+    return { kind: "whole", reply };
+  }
+  if (!contentType.startsWith("text/event-stream") || response.body === null) {
+    await response.body?.cancel();
+    throw new GatewayError(
+      "bad_upstream_response",
+      `The upstream answered \`${contentType.slice(0, 60)}\` to a streaming request.`,
+      {
+        target: target.id,
+      },
+    );
+  }
+  const stream: OpenStream = {
+    reader: response.body.getReader(),
+    events: sseReader(),
+    relay: prepared.makeRelay(),
+    watchdog,
+  };
+  return prepared.collect === undefined
+    ? firstContent(stream, signal, end)
+    : collectAll(stream, prepared.collect, end, clock);
+}
+
+/** Reads until the first content; what comes before it is held. */
+async function firstContent(stream: OpenStream, signal: AbortSignal, end: AttemptEnd): Promise<Committed> {
+  let held = "";
+  for (;;) {
+    const step = await readStep(stream);
+    held += step.text;
+    const { relay } = stream;
+    if (relay.content) {
+      stream.watchdog.content();
+      return { kind: "stream", stream, held, done: step.done, signal, end };
+    }
+    if (relay.error !== undefined) throw relay.error;
+    if (step.done) throw new GatewayError("bad_upstream_response", "The upstream's stream ended without an answer.");
+  }
+}
+
+/** Reads a stream to its end for a client that wants one whole answer. */
+async function collectAll(
+  stream: OpenStream,
+  collect: () => WholeReply,
+  end: AttemptEnd,
+  clock: Clock,
+): Promise<Committed> {
+  for (;;) {
+    const { done } = await readStep(stream);
+    if (stream.relay.content) stream.watchdog.content();
+    if (stream.relay.error !== undefined) throw stream.relay.error;
+    if (!done) continue;
+    const reply = collect();
+    end.succeeded();
+    drain(stream.reader, clock);
+    return { kind: "whole", reply };
+  }
+}

@@ -1,0 +1,380 @@
+import { expect, test } from "bun:test";
+import { catalogue, deployment, upstream } from "../../test/fixtures/deployments.ts";
+import { FakeClock, settle } from "../../test/fixtures/fake-clock.ts";
+import {
+  answer,
+  completion,
+  forever,
+  frames,
+  hang,
+  refuse,
+  type Script,
+  ScriptedTransport,
+  stream,
+} from "../../test/fixtures/scripted-transport.ts";
+import { defaultTranslationPolicy } from "../codecs/codec.ts";
+import { dialects } from "../codecs/registry.ts";
+import { GatewayError } from "../core/errors.ts";
+import { Exchange } from "../core/exchange.ts";
+import type { ExchangeRecord } from "../core/exchange-record.ts";
+import { openKeyStore } from "../keys/shared-key.ts";
+import { LiveState } from "../routing/live-state.ts";
+import { MemoryCounterStore } from "../stores/memory/memory-counter-store.ts";
+import { MemoryLedgerStore } from "../stores/memory/memory-ledger-store.ts";
+import { type ChatDeps, handleChat } from "./handle-chat.ts";
+
+const dialect = dialects["openai-chat"];
+
+/** A gateway in memory: one local and one cloud model, each behind a scripted upstream. */
+function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<ChatDeps> = {}) {
+  const clock = new FakeClock();
+  const transport = new ScriptedTransport({ local: scripts.local, cloud: scripts.cloud ?? [completion("from cloud")] });
+  const local = deployment(upstream("local", "local"), "small");
+  const cloud = deployment(upstream("cloud", "cloud"), "big");
+  const ledger = new MemoryLedgerStore();
+  const counters = new MemoryCounterStore();
+  const records: ExchangeRecord[] = [];
+  const alerts: GatewayError[] = [];
+  const live = new LiveState({ failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 });
+  const sink = {
+    name: "test",
+    exchangeSettled: (record: ExchangeRecord) => void records.push(record),
+    operatorAlert: (error: GatewayError) => void alerts.push(error),
+    close: async () => {},
+  };
+  const deps: ChatDeps = {
+    catalogue: catalogue([local, cloud], { local: [local], cloud: [cloud] }),
+    keys: openKeyStore,
+    counters,
+    accounts: { ledger, sinks: [sink] },
+    transport,
+    live,
+    instanceId: "this-gateway",
+    limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 200, maxRetryAfterMs: 2_000 },
+    policy: defaultTranslationPolicy,
+    randomness: { id: () => "id", fraction: () => 0.5 },
+    keepAliveMs: 15_000,
+    commitGraceMs: 10_000,
+    ...more,
+  };
+  const exchange = new Exchange({ id: "exchange-1", dialect: dialect.name, clock, hops: [] });
+  const ask = (body: unknown, headers: Record<string, string> = {}) => {
+    const raw = typeof body === "string" ? body : JSON.stringify(body);
+    return handleChat({ headers: new Headers(headers), readBody: async () => raw }, dialect, exchange, deps);
+  };
+  const held = (): number => counters.read("held:anonymous", 86_400_000, clock.now());
+  return { ask, clock, transport, exchange, ledger, records, alerts, live, held, local, cloud };
+}
+
+const hello = { model: "local", messages: [{ role: "user", content: "hello" }] };
+const helloStream = { ...hello, stream: true };
+
+async function outcomeOf(
+  test: ReturnType<typeof gateway>,
+  reply: { settled: Promise<unknown> },
+): Promise<ExchangeRecord> {
+  await reply.settled;
+  const [record] = test.records;
+  expect(test.records).toHaveLength(1);
+  expect(test.ledger.open).toEqual([]);
+  expect(test.ledger.settled).toHaveLength(1);
+  expect(test.held()).toBe(0);
+  if (record === undefined) throw new Error("nothing was settled");
+  return record;
+}
+
+test("a whole answer passes through byte for byte and is settled with its usage", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  const reply = await it.ask(hello);
+  expect(reply.response.status).toBe(200);
+  expect(reply.response.headers.get("x-router-backend")).toBe("local");
+  expect(reply.response.headers.get("x-router-target")).toBe("local/small");
+  expect(reply.response.headers.get("x-router-fallback")).toBeNull();
+  expect((await reply.response.json()).choices[0].message.content).toBe("hi");
+  const record = await outcomeOf(it, reply);
+  expect(record.outcome).toBe("ok");
+  expect(record.usage.outputTokens).toBe(4);
+  expect(it.clock.waiting).toBe(0);
+});
+
+test("only the model's name is changed on the way up, and gateway fields never arrive", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  await it.ask({ ...hello, routing_strategy: "auto", vendor_extension: { kept: [1, 2] } });
+  expect(it.transport.sent[0]?.body).toEqual({
+    model: "small",
+    messages: hello.messages,
+    vendor_extension: { kept: [1, 2] },
+  });
+});
+
+for (const [what, script, why] of [
+  ["a refused connection", refuse, "unreachable"],
+  ["a 500, after one more try", answer(500, { error: { message: "boom" } }), "upstream_error"],
+  ["a 503", answer(503, { error: { message: "busy", type: "overloaded_error" } }), "overloaded"],
+  ["a 429", answer(429, { error: { message: "slow down", code: "rate_limit_exceeded" } }), "rate_limited"],
+  [
+    "HTML with status 200",
+    () => new Response("<html>", { headers: { "content-type": "text/html" } }),
+    "bad_upstream_response",
+  ],
+  ["a refused gateway key", answer(401, { error: { message: "bad key" } }), "upstream_auth"],
+] as const) {
+  test(`${what} from local moves the request to cloud`, async () => {
+    const it = gateway({ local: [script] });
+    const pending = it.ask(hello);
+    await it.clock.advance(5_000);
+    const reply = await pending;
+    expect(reply.response.status).toBe(200);
+    expect(reply.response.headers.get("x-router-backend")).toBe("cloud");
+    expect(reply.response.headers.get("x-router-fallback")).toBe(`local/small;${why}`);
+    expect((await outcomeOf(it, reply)).fallback).toEqual({ from: "local/small", why });
+    expect(it.clock.waiting).toBe(0);
+  });
+}
+
+test("a request that the upstream calls wrong is not asked elsewhere", async () => {
+  const it = gateway({
+    local: [answer(400, { error: { message: "messages.0: bad", type: "invalid_request_error" } })],
+  });
+  const reply = await it.ask(hello);
+  expect(reply.response.status).toBe(400);
+  expect(it.transport.sent).toHaveLength(1);
+  await outcomeOf(it, reply);
+});
+
+test("a target that takes no connection, sends no content or falls silent is left at its limit", async () => {
+  for (const [script, code] of [
+    [hang, "connect_timeout"],
+    [stream(frames.role, forever), "first_content_timeout"],
+  ] as const) {
+    const it = gateway({
+      local: [script],
+      cloud: [stream(frames.role, frames.text("ok"), frames.finish, frames.done)],
+    });
+    it.transport.reach = () => forever;
+    const pending = it.ask(helloStream);
+    await it.clock.advance(9_000);
+    const reply = await pending;
+    const text = await reply.response.text();
+    expect(text).toContain('"ok"');
+    const record = await outcomeOf(it, reply);
+    expect(record.attempts[0]?.error).toBe(code);
+    expect(it.clock.waiting).toBe(0);
+  }
+});
+
+test("an error as the first event moves on unseen; nothing of the first target reaches the client", async () => {
+  const it = gateway({
+    local: [stream(frames.role, frames.error, frames.done)],
+    cloud: [stream(frames.role, frames.text("second"), frames.finish, frames.usage, frames.done)],
+  });
+  const pending = it.ask(helloStream);
+  await it.clock.advance(5_000);
+  const reply = await pending;
+  const text = await reply.response.text();
+  expect(text).toContain("second");
+  expect(text).not.toContain("engine died");
+  expect(text.match(/"role"/g)).toHaveLength(1);
+  expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+  expect((await outcomeOf(it, reply)).outcome).toBe("ok");
+});
+
+for (const [what, pieces] of [
+  ["a broken connection", [new Error("ECONNRESET")]],
+  ["an error event and then [DONE]", [frames.error, frames.done]],
+  ["a body that just ends", []],
+] as const) {
+  test(`${what} after content ends in an error event and never in [DONE]`, async () => {
+    const it = gateway({ local: [stream(frames.role, frames.text("half"), ...pieces)] });
+    const reply = await it.ask(helloStream);
+    const text = await reply.response.text();
+    expect(text).toContain("half");
+    expect(text).not.toContain("[DONE]");
+    const last = JSON.parse(text.trim().split("\n\n").at(-1)?.slice(6) ?? "") as { error: { code: string } };
+    expect(typeof last.error.code).toBe("string");
+    const record = await outcomeOf(it, reply);
+    expect(record.outcome).toBe("interrupted");
+    expect(record.usageEstimated).toBe(true);
+    expect(record.usage.outputTokens).toBeGreaterThan(0);
+    expect(it.transport.sent).toHaveLength(1);
+    expect(it.clock.waiting).toBe(0);
+  });
+}
+
+test("silence after content runs into the idle limit", async () => {
+  const it = gateway({ local: [stream(frames.role, frames.text("half"), forever)] });
+  const reply = await it.ask(helloStream);
+  const text = reply.response.text();
+  await it.clock.advance(6_000);
+  expect(await text).toContain("upstream_timeout");
+  expect((await outcomeOf(it, reply)).error?.code).toBe("idle_timeout");
+});
+
+test("the usage chunk that only the gateway asked for is hidden and still counted", async () => {
+  const it = gateway({ local: [stream(frames.role, frames.text("a"), frames.finish, frames.usage, frames.done)] });
+  const reply = await it.ask(helloStream);
+  const text = await reply.response.text();
+  expect(text).not.toContain("usage");
+  expect(it.transport.sent[0]?.body["stream_options"]).toEqual({ include_usage: true });
+  expect((await outcomeOf(it, reply)).usage).toMatchObject({ inputTokens: 3, outputTokens: 4 });
+});
+
+test("a missing [DONE] after a finish is a complete answer", async () => {
+  const it = gateway({ local: [stream(frames.role, frames.text("a"), frames.finish)] });
+  const reply = await it.ask(helloStream);
+  expect((await reply.response.text()).endsWith("data: [DONE]\n\n")).toBe(true);
+  expect((await outcomeOf(it, reply)).outcome).toBe("ok");
+});
+
+test("a client that leaves aborts the upstream, streaming or not, and blames nobody", async () => {
+  for (const [body, script] of [
+    [hello, hang],
+    [helloStream, stream(frames.role, frames.text("a"), forever)],
+  ] as const) {
+    const it = gateway({ local: [script] });
+    const pending = it.ask(body);
+    await settle();
+    if (body === hello) {
+      it.exchange.abort.abort(new GatewayError("client_gone", "gone"));
+    } else {
+      const reader = (await pending).response.body?.getReader();
+      await reader?.read();
+      await reader?.cancel();
+    }
+    const record = await outcomeOf(it, await pending);
+    expect(record.outcome).toBe("client_gone");
+    expect(it.transport.sent[0]?.request.signal.aborted).toBe(true);
+    expect(it.transport.sent).toHaveLength(1);
+    expect(it.live.deployment(it.local).breaker.state(it.clock.monotonicMs())).toBe("closed");
+    expect(it.live.deployment(it.local).inFlight).toBe(0);
+    expect(it.clock.waiting).toBe(0);
+  }
+});
+
+test("a slow client slows the upstream: nothing is read ahead of it", async () => {
+  let produced = 0;
+  const endless: Script = () => {
+    const encoder = new TextEncoder();
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          produced++;
+          controller.enqueue(encoder.encode(produced === 1 ? frames.role : frames.text("x".repeat(1_000))));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  const it = gateway({ local: [endless] });
+  const reply = await it.ask(helloStream);
+  const reader = reply.response.body?.getReader();
+  for (let i = 0; i < 5; i++) await reader?.read();
+  await settle();
+  expect(produced).toBeLessThanOrEqual(8);
+  await reader?.cancel();
+  await outcomeOf(it, reply);
+});
+
+test("a late answer gets headers and keep-alives first, and may still fall back", async () => {
+  let failLocal = (): void => {};
+  const local: Script = () =>
+    new Promise<Response>((resolve) => {
+      failLocal = () => resolve(Response.json({ error: { message: "boom" } }, { status: 503 }));
+    });
+  const it = gateway(
+    { local: [local], cloud: [stream(frames.role, frames.text("ok"), frames.finish, frames.done)] },
+    { commitGraceMs: 100, keepAliveMs: 50 },
+  );
+  const pending = it.ask(helloStream);
+  await it.clock.advance(100);
+  const reply = await pending;
+  const text = reply.response.text();
+  await it.clock.advance(120);
+  failLocal();
+  await it.clock.advance(1_000);
+  expect(await text).toMatch(/^(: keep-alive\n\n)+data: /);
+  const record = await outcomeOf(it, reply);
+  expect(record.served?.placement).toBe("cloud");
+  expect(it.clock.waiting).toBe(0);
+});
+
+test("a late failure arrives in the stream, in the client's format", async () => {
+  const it = gateway({ local: [hang], cloud: [refuse] }, { commitGraceMs: 100 });
+  it.transport.reach = () => forever;
+  const pending = it.ask(helloStream);
+  await it.clock.advance(100);
+  const reply = await pending;
+  expect(reply.response.status).toBe(200);
+  const text = reply.response.text();
+  await it.clock.advance(20_000);
+  expect(await text).toContain('"error"');
+  expect((await outcomeOf(it, reply)).outcome).toBe("error");
+});
+
+test("Retry-After is waited for where nobody else can serve, and passed on when it is too long", async () => {
+  const busy = answer(429, { error: { message: "slow", code: "rate_limit_exceeded" } }, { "retry-after": "1" });
+  const short = gateway({ local: [busy, completion("later")] });
+  const pending = short.ask(hello, { "x-router-strategy": "self_hosted_only" });
+  await short.clock.advance(999);
+  expect(short.transport.sent).toHaveLength(1);
+  await short.clock.advance(1_000);
+  expect((await pending).response.status).toBe(200);
+
+  const long = gateway({
+    local: [answer(429, { error: { message: "slow", code: "rate_limit_exceeded" } }, { "retry-after": "30" })],
+  });
+  const reply = await long.ask(hello, { "x-router-data": "local-only" });
+  expect(reply.response.status).toBe(429);
+  expect(reply.response.headers.get("retry-after")).toBe("30");
+  expect(reply.response.headers.get("x-should-retry")).toBe("true");
+});
+
+test("local-only data stays on local upstreams whatever fails there", async () => {
+  const it = gateway({ local: [answer(500, { error: { message: "boom" } })] });
+  const pending = it.ask(hello, { "x-router-data": "local-only" });
+  await it.clock.advance(5_000);
+  expect((await pending).response.status).toBe(502);
+  expect(new Set(it.transport.sent.map((sent) => sent.upstream))).toEqual(new Set(["local"]));
+});
+
+test("a context overflow only goes to a larger window", async () => {
+  const overflow = answer(400, {
+    error: { message: "This model's maximum context length is 100 tokens.", code: "context_length_exceeded" },
+  });
+  const it = gateway({ local: [overflow] });
+  const reply = await it.ask(hello);
+  expect(reply.response.status).toBe(200);
+  expect(reply.response.headers.get("x-router-backend")).toBe("cloud");
+});
+
+test("when everything failed the answer tells SDKs not to multiply the gateway's own tries", async () => {
+  const it = gateway({ local: [refuse], cloud: [refuse] });
+  const pending = it.ask(hello);
+  await it.clock.advance(5_000);
+  const { response } = await pending;
+  expect(response.status).toBe(503);
+  expect(response.headers.get("x-should-retry")).toBe("false");
+});
+
+test("a refused upstream key alerts the operator and never looks like the client's", async () => {
+  const it = gateway({ local: [answer(401, { error: { message: "bad key" } })] });
+  const reply = await it.ask(hello, { "x-router-data": "local-only" });
+  expect(reply.response.status).toBe(502);
+  expect(it.alerts.map((alert) => alert.code)).toEqual(["upstream_auth"]);
+});
+
+test("a request that already passed this gateway is refused", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  Object.assign(it.exchange, { hops: ["other", "this-gateway"] });
+  expect((await it.ask(hello)).response.status).toBe(508);
+  expect(it.transport.sent).toEqual([]);
+});
+
+test("errors before a decision carry only the id", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  const { response } = await it.ask("{not json");
+  expect(response.status).toBe(400);
+  const names = [...response.headers.keys()].filter((name) => name.startsWith("x-router-"));
+  expect(names).toEqual(["x-router-decision-id"]);
+});

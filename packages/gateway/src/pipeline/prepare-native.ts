@@ -1,0 +1,93 @@
+import type { Protocol } from "../codecs/codec.ts";
+import { emptyReplyState } from "../codecs/codec.ts";
+import type { NativeFormat, NativeScanner } from "../codecs/native-format.ts";
+import type { Deployment } from "../core/deployment.ts";
+import type { GatewayError, Repair } from "../core/errors.ts";
+import type { TokenUsage } from "../core/usage.ts";
+import type { SseEvent } from "../framing/sse-reader.ts";
+import { gatewayFields } from "../routing/routing-wish.ts";
+import { parseReply } from "./parse-reply.ts";
+import type { ClientRequest, Prepared } from "./prepared.ts";
+import type { StreamRelay } from "./stream-relay.ts";
+
+/** Keeps the client's bytes but for the model's name, the usage switch and the gateway's own fields. */
+export function prepareNative(
+  { chat, raw }: ClientRequest,
+  target: Deployment,
+  protocol: Protocol,
+  native: NativeFormat,
+  repairs: readonly Repair[],
+): Prepared {
+  const removed = repairs.flatMap((repair) => (repair.type === "drop-param" ? [repair.param] : []));
+  const stripped = repairs.some((repair) => repair.type === "strip-thinking") ? ["thinking_blocks"] : [];
+  const limit = repairs.findLast((repair) => repair.type === "max-tokens");
+  const hideUsage = chat.stream && !chat.includeUsage;
+  const body = native.editRequest(raw, {
+    model: target.model,
+    addUsage: hideUsage,
+    remove: [...gatewayFields, ...removed, ...stripped],
+    maxTokens: limit?.maxTokens,
+  });
+  return {
+    path: native.path,
+    body,
+    headers: {},
+    dropped: removed,
+    streams: chat.stream,
+    readWhole(text) {
+      const { usage, text: answer, reasoning } = protocol.decodeResponse(parseReply(text), emptyReplyState);
+      return { body: text, usage, outputCharacters: (answer?.length ?? 0) + (reasoning?.length ?? 0) };
+    },
+    makeRelay: () => new NativeRelay(native, native.scanner(hideUsage)),
+    collect: undefined,
+  };
+}
+
+/** Passes events on as they came, and holds the clean end back until the answer is known to be complete. */
+class NativeRelay implements StreamRelay {
+  readonly #native: NativeFormat;
+  readonly #scanner: NativeScanner;
+  content = false;
+  finished = false;
+  error: GatewayError | undefined;
+
+  constructor(native: NativeFormat, scanner: NativeScanner) {
+    this.#native = native;
+    this.#scanner = scanner;
+  }
+
+  get usage(): TokenUsage | undefined {
+    return this.#scanner.usage;
+  }
+
+  get outputCharacters(): number {
+    return this.#scanner.outputChars;
+  }
+
+  push({ data }: SseEvent): string {
+    if (this.finished) return "";
+    const { kind, forward, error } = this.#scanner.scan(data);
+    switch (kind) {
+      case "error":
+        this.error = error;
+        return "";
+      case "done":
+        return this.end();
+      case "content":
+        this.content = true;
+    }
+    return forward === undefined ? "" : this.#native.frame(forward);
+  }
+
+  end(): string {
+    if (this.finished) return "";
+    this.error = this.#scanner.end();
+    if (this.error !== undefined) return "";
+    this.finished = true;
+    return this.#native.doneFrame;
+  }
+
+  fail(error: GatewayError): string {
+    return this.#native.errorFrame(error);
+  }
+}

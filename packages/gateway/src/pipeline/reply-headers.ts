@@ -1,0 +1,34 @@
+import type { GatewayError } from "../core/errors.ts";
+import type { Exchange } from "../core/exchange.ts";
+import { headerValue } from "../lib/header-value.ts";
+
+/** A wait longer than this is ignored by the SDKs, so they are told not to retry instead. */
+const longestHintMs = 60_000;
+
+/** `X-Router-*` headers of an answer (requirement A3). Before a decision only the id is known. */
+export function routerHeaders(exchange: Exchange): Record<string, string> {
+  const headers: Record<string, string> = { "x-router-decision-id": exchange.id };
+  const { decision, fallback } = exchange;
+  const target = exchange.served ?? undefined;
+  if (decision === undefined) return headers;
+  headers["x-router-alias"] = headerValue(decision.asked);
+  headers["x-router-reason"] = decision.reason;
+  if (target === undefined) return headers;
+  headers["x-router-backend"] = target.upstream.placement;
+  headers["x-router-target"] = headerValue(target.id);
+  headers["x-router-overhead-ms"] = exchange.overheadMs.toFixed(3);
+  if (exchange.dropped.length > 0) headers["x-router-dropped"] = headerValue(exchange.dropped.join(","), 1024);
+  if (fallback !== undefined) headers["x-router-fallback"] = headerValue(`${fallback.from.id};${fallback.why}`);
+  return headers;
+}
+
+/** Tells SDKs whether trying again can help: the gateway's own tries are already spent. */
+export function retryHeaders(error: GatewayError): Record<string, string> {
+  const waitMs = error.detail.retryAfterMs;
+  const worthIt =
+    error.code === "draining" || error.code === "overcapacity" || (waitMs !== undefined && waitMs <= longestHintMs);
+  const headers: Record<string, string> = { "x-should-retry": String(worthIt) };
+  if (waitMs !== undefined) headers["retry-after"] = String(Math.max(1, Math.ceil(waitMs / 1000)));
+  else if (worthIt) headers["retry-after"] = "1";
+  return headers;
+}

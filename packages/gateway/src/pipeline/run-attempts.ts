@@ -1,0 +1,125 @@
+import type { TranslationPolicy } from "../codecs/codec.ts";
+import { protocols } from "../codecs/registry.ts";
+import type { Decision } from "../core/decision.ts";
+import type { Deployment } from "../core/deployment.ts";
+import { type ErrorCode, GatewayError, type Repair } from "../core/errors.ts";
+import type { Exchange } from "../core/exchange.ts";
+import type { AttemptLimits } from "../core/gateway-model.ts";
+import type { Randomness } from "../lib/ids.ts";
+import { type AttemptDeps, attempt, type Committed } from "./attempt.ts";
+import { prepare } from "./prepare.ts";
+import type { ClientRequest, Prepared, ReplyIdentity } from "./prepared.ts";
+import { sleep } from "./sleep.ts";
+
+export interface AttemptLoopDeps extends AttemptDeps {
+  readonly limits: AttemptLimits;
+  readonly policy: TranslationPolicy;
+  readonly randomness: Randomness;
+}
+
+/** The one that answered, and the request it was asked with. */
+export interface Served {
+  readonly target: Deployment;
+  readonly prepared: Prepared;
+  readonly committed: Committed;
+}
+
+/**
+ * Tries the decision's targets in order until one commits. What may be retried, where and after which wait is the
+ * error table's business; the limits bound it.
+ * @throws GatewayError the failure most useful to the client when every target failed
+ */
+export async function runAttempts(
+  request: ClientRequest,
+  decision: Decision,
+  exchange: Exchange,
+  deps: AttemptLoopDeps,
+): Promise<Served> {
+  const failures: GatewayError[] = [];
+  let windowAbove = 0;
+  for (const [index, target] of decision.targets.entries()) {
+    if (target.contextWindow !== undefined && target.contextWindow <= windowAbove) continue;
+    const hasOther = index < decision.targets.length - 1;
+    try {
+      return await tryTarget(request, target, hasOther, exchange, deps);
+    } catch (thrown) {
+      const error = GatewayError.from(thrown);
+      failures.push(error);
+      if (exchange.abort.signal.aborted || !mayGoOn(error, exchange, deps.limits)) throw error;
+      if (error.row.retryOther === "larger-window") windowAbove = target.contextWindow ?? error.detail.limit ?? 0;
+    }
+  }
+  throw mostUseful(failures);
+}
+
+function mayGoOn(error: GatewayError, exchange: Exchange, limits: AttemptLimits): boolean {
+  if (exchange.attempts.length >= limits.maxAttempts) return false;
+  // A request this target's format cannot express was never sent; the next one may speak another.
+  return error.row.retryOther !== "no" || error.code === "capability_unavailable";
+}
+
+/** Asks one target, again where its error allows that. */
+async function tryTarget(
+  request: ClientRequest,
+  target: Deployment,
+  hasOther: boolean,
+  exchange: Exchange,
+  deps: AttemptLoopDeps,
+): Promise<Served> {
+  const protocol = protocols[target.upstream.protocol];
+  const identity: ReplyIdentity = { id: `chatcmpl-${exchange.id}`, createdAt: Math.floor(exchange.startedAt / 1000) };
+  const repairs: Repair[] = [];
+  for (let retries = 0; ; ) {
+    const prepared = prepare(request, target, protocol, deps.policy, identity, repairs);
+    try {
+      return { target, prepared, committed: await attempt(target, prepared, exchange, deps) };
+    } catch (thrown) {
+      const error = GatewayError.from(thrown);
+      if (exchange.abort.signal.aborted || exchange.attempts.length >= deps.limits.maxAttempts) throw error;
+      if (canRepair(error.detail.repair, repairs)) {
+        repairs.push(error.detail.repair);
+        continue;
+      }
+      const waitMs = retries < deps.limits.retriesPerTarget ? retryWait(error, retries, hasOther, deps) : undefined;
+      if (waitMs === undefined) throw error;
+      retries++;
+      await backOff(waitMs, exchange);
+    }
+  }
+}
+
+function canRepair(repair: Repair | undefined, done: readonly Repair[]): repair is Repair {
+  if (repair === undefined || repair.type === "use-endpoint") return false;
+  return done.length < 3 && !done.some((earlier) => JSON.stringify(earlier) === JSON.stringify(repair));
+}
+
+/** How long to wait before the same target is asked again; undefined for not at all. */
+function retryWait(error: GatewayError, retries: number, hasOther: boolean, deps: AttemptLoopDeps): number | undefined {
+  const { limits, randomness } = deps;
+  const { retrySame } = error.row;
+  if (retrySame === "no" || error.detail.repair !== undefined) return undefined;
+  // Waiting for a busy or absent target is worth it only where nobody else can serve.
+  if (hasOther && (retrySame === "after-wait" || error.detail.refused === true)) return undefined;
+  const hint = error.detail.retryAfterMs;
+  if (hint !== undefined && hint > limits.maxRetryAfterMs) return undefined;
+  const jittered = randomness.fraction() * limits.backoffMs * 2 ** retries;
+  return hint === undefined ? jittered : hint + jittered / 4;
+}
+
+async function backOff(waitMs: number, exchange: Exchange): Promise<void> {
+  const startedMs = exchange.clock.monotonicMs();
+  await sleep(waitMs, exchange.clock, exchange.abort.signal);
+  exchange.waitedMs += exchange.clock.monotonicMs() - startedMs;
+}
+
+/** Errors that tell a client most come first (wire-formats 7.2). */
+const usefulness: readonly ErrorCode[] = ["context_length_exceeded", "rate_limited", "overloaded"];
+
+function mostUseful(failures: readonly GatewayError[]): GatewayError {
+  for (const code of usefulness) {
+    const found = failures.filter((failure) => failure.code === code);
+    const shortest = found.sort((a, b) => (a.detail.retryAfterMs ?? Infinity) - (b.detail.retryAfterMs ?? Infinity))[0];
+    if (shortest !== undefined) return shortest;
+  }
+  return failures.at(-1) ?? new GatewayError("no_target_available", "No target could serve this request.");
+}

@@ -1,0 +1,31 @@
+import { GatewayError } from "../core/errors.ts";
+import { anonymous, type Principal } from "../core/principal.ts";
+import type { KeyStore } from "../keys/key-store.ts";
+
+/** The key a client presented, from `Authorization: Bearer` or `x-api-key`; undefined for none. */
+export function presentedKey(headers: Headers): string | undefined {
+  const authorization = headers.get("authorization");
+  if (authorization !== null) {
+    const [scheme, key] = authorization.split(/\s+/, 2);
+    if (scheme?.toLowerCase() === "bearer" && key) return key;
+  }
+  return headers.get("x-api-key") ?? undefined;
+}
+
+/**
+ * Returns who asks.
+ * @throws GatewayError `unauthorized`
+ */
+export function authenticate(headers: Headers, keys: KeyStore): Principal {
+  if (keys.open) return anonymous;
+  const key = presentedKey(headers);
+  if (key === undefined) {
+    throw new GatewayError(
+      "unauthorized",
+      "No API key was sent. Send the gateway's key as `Authorization: Bearer <key>` or in the header `x-api-key`.",
+    );
+  }
+  const principal = keys.find(key);
+  if (principal === undefined) throw new GatewayError("unauthorized", "The API key is not known to this gateway.");
+  return principal;
+}

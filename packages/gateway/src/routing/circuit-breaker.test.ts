@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import { CircuitBreaker } from "./circuit-breaker.ts";
+
+const limits = { failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 };
+
+function failTimes(breaker: CircuitBreaker, times: number, nowMs: number): void {
+  for (let i = 0; i < times; i++) breaker.begin(nowMs)("failure", nowMs);
+}
+
+test("five failures in a row open the breaker, four do not", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 4, 0);
+  expect(breaker.admits(0)).toBe(true);
+  failTimes(breaker, 1, 0);
+  expect(breaker.admits(0)).toBe(false);
+  expect(breaker.waitMs(0)).toBe(60_000);
+});
+
+test("a success between failures starts the count anew", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 4, 0);
+  breaker.begin(0)("success", 0);
+  failTimes(breaker, 4, 0);
+  expect(breaker.state(0)).toBe("closed");
+});
+
+test("neutral ends neither count as failures nor as successes", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 4, 0);
+  for (let i = 0; i < 10; i++) breaker.begin(0)("neutral", 0);
+  failTimes(breaker, 1, 0);
+  expect(breaker.state(0)).toBe("open");
+});
+
+test("after the cool-down three trials run at a time, and three successes close it", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 5, 0);
+  expect(breaker.admits(59_999)).toBe(false);
+  const trials = [1, 2, 3].map(() => breaker.begin(60_000));
+  expect(breaker.admits(60_000)).toBe(false);
+  for (const end of trials) end("success", 60_001);
+  expect(breaker.state(60_001)).toBe("closed");
+});
+
+test("a failed trial opens it again for twice as long", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 5, 0);
+  breaker.begin(60_000)("failure", 60_000);
+  expect(breaker.waitMs(60_000)).toBe(120_000);
+  breaker.begin(180_000)("failure", 180_000);
+  expect(breaker.waitMs(180_000)).toBe(240_000);
+});
+
+test("an aborted trial gives its place back", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 5, 0);
+  const trials = [1, 2, 3].map(() => breaker.begin(60_000));
+  trials[0]?.("neutral", 60_000);
+  expect(breaker.admits(60_000)).toBe(true);
+});
+
+test("an attempt that began before the breaker opened cannot close it when it ends late", () => {
+  const breaker = new CircuitBreaker(limits);
+  const slow = breaker.begin(0);
+  failTimes(breaker, 5, 0);
+  slow("success", 30_000);
+  expect(breaker.state(30_000)).toBe("open");
+});

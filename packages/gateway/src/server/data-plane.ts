@@ -1,0 +1,83 @@
+import { Hono } from "hono";
+import { dialects } from "../codecs/registry.ts";
+import { GatewayError } from "../core/errors.ts";
+import { Exchange } from "../core/exchange.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Randomness } from "../lib/ids.ts";
+import { type ChatDeps, handleChat } from "../pipeline/handle-chat.ts";
+import { authenticate } from "../policy/authenticate.ts";
+import type { PrometheusSink } from "../sinks/prometheus/prometheus-sink.ts";
+import { modelList } from "./model-list.ts";
+import { type BodyLimits, readBody } from "./read-body.ts";
+import { upstreamHealth } from "./upstream-health.ts";
+
+/** The parts of the running gateway that its HTTP routes see. */
+export interface DataPlaneDeps {
+  readonly chat: ChatDeps;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly limits: BodyLimits;
+  readonly metrics: PrometheusSink;
+  readonly draining: () => boolean;
+  /** Called with every exchange's settlement, so that a drain can wait for all. */
+  readonly track: (settled: Promise<unknown>) => void;
+}
+
+/** All public routes. A `Request → Response` function on Web standards. */
+export function dataPlane(deps: DataPlaneDeps): Hono {
+  const app = new Hono();
+  const { chat, clock, randomness } = deps;
+  const dialect = dialects["openai-chat"];
+
+  app.post("/v1/chat/completions", async ({ req: { raw: request } }) => {
+    const { headers } = request;
+    const exchange = new Exchange({ id: randomness.id(), dialect: dialect.name, clock, hops: readHops(headers) });
+    const left = (): void => exchange.abort.abort(new GatewayError("client_gone", "The client closed the connection."));
+    if (request.signal.aborted) left();
+    else request.signal.addEventListener("abort", left, { once: true });
+    const arrival = { headers, readBody: () => readBody(request, deps.limits, clock) };
+    const { response, settled } = await handleChat(arrival, dialect, exchange, chat);
+    deps.track(settled);
+    return response;
+  });
+
+  app.get("/v1/models", ({ req: { raw: request } }) => {
+    authenticate(request.headers, chat.keys);
+    return Response.json(modelList(chat.catalogue));
+  });
+  app.get("/health", () => Response.json({ status: "ok" }));
+  app.get("/health/ready", () =>
+    deps.draining() ? Response.json({ status: "draining" }, { status: 503 }) : Response.json({ status: "ready" }),
+  );
+  app.get("/health/upstreams", () => Response.json(upstreamHealth(chat.catalogue, chat.live, clock)));
+  app.get("/metrics", async () => {
+    const { body, contentType } = await deps.metrics.scrape();
+    return new Response(body, { headers: { "content-type": contentType } });
+  });
+
+  const answer = (error: GatewayError): Response => {
+    const id = randomness.id();
+    const headers = { "x-router-decision-id": id, "x-should-retry": "false" };
+    return Response.json(dialect.encodeError(error, id), { status: error.status, headers });
+  };
+  app.notFound(({ req }) =>
+    answer(
+      new GatewayError(
+        "not_found",
+        `There is nothing at ${req.method} ${req.path.slice(0, 120)}. The API begins at /v1.`,
+      ),
+    ),
+  );
+  app.onError((thrown) => {
+    const error = GatewayError.from(thrown);
+    if (error.row.fault === "gateway") for (const sink of chat.accounts.sinks) sink.operatorAlert(error, "-");
+    return answer(error);
+  });
+  return app;
+}
+
+/** Ids of the gateways a request passed, from `X-Router-Hop`; bounded. */
+function readHops(headers: Headers): readonly string[] {
+  const value = headers.get("x-router-hop");
+  return value === null ? [] : value.split(",", 16).map((id) => id.trim().slice(0, 64));
+}

@@ -1,0 +1,48 @@
+import type { Server } from "bun";
+
+/** Bun's own idle limit for connections between requests, in seconds. */
+const idleSeconds = 60;
+
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  /** Refuses new connections and resolves when running requests have ended, or after `deadlineMs` without them. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly maxBodyBytes: number;
+}
+
+/**
+ * Binds a socket to a `Request → Response` function.
+ * @throws the runtime's own error, with `code` `EADDRINUSE`, when the port is taken
+ */
+export function listen(fetch: (request: Request) => Response | Promise<Response>, options: ListenOptions): Listening {
+  const server: Server<undefined> = Bun.serve({
+    hostname: options.host,
+    port: options.port,
+    idleTimeout: idleSeconds,
+    // The runtime's own refusal has no body: ours must come first.
+    maxRequestBodySize: Math.ceil(options.maxBodyBytes * 1.1) + 65_536,
+    fetch(request, self) {
+      // Answers may be silent for minutes; the attempt's own limits hold then.
+      if (request.method === "POST") self.timeout(request, 0);
+      return fetch(request);
+    },
+    error: () => new Response("The gateway failed.", { status: 500 }),
+  });
+  return {
+    host: options.host,
+    port: server.port ?? options.port,
+    async stop(deadlineMs) {
+      const { promise: deadline, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, deadlineMs);
+      await Promise.race([server.stop(), deadline]);
+      clearTimeout(timer);
+      await server.stop(true);
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { Upstream } from "../core/deployment.ts";
+import type { Catalogue } from "../core/gateway-model.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { LiveState } from "../routing/live-state.ts";
+
+/** The answer of `GET /health/upstreams` (requirement A2): what is known already; no upstream is asked. */
+export function upstreamHealth(catalogue: Catalogue, live: LiveState, clock: Clock): Record<string, unknown> {
+  const nowMs = clock.monotonicMs();
+  const byUpstream = new Map<Upstream, string[]>();
+  for (const { upstream, model } of catalogue.deployments) {
+    byUpstream.set(upstream, [...(byUpstream.get(upstream) ?? []), model]);
+  }
+  const upstreams = [...byUpstream].map(([upstream, models]) => {
+    const readiness = live.readiness(upstream.name);
+    return {
+      name: upstream.name,
+      placement: upstream.placement,
+      provider: upstream.provider,
+      healthy: readiness === "ready" || readiness === "unknown",
+      readiness,
+      models: models.map((model) => {
+        const deployment = catalogue.deployments.find((d) => d.upstream === upstream && d.model === model);
+        const state = deployment && live.deployment(deployment);
+        return { id: model, breaker: state?.breaker.state(nowMs) ?? "closed", in_flight: state?.inFlight ?? 0 };
+      }),
+    };
+  });
+  const count = (placement: string, healthy?: true): number =>
+    upstreams.filter((u) => u.placement === placement && (healthy === undefined || u.healthy)).length;
+  const healthy = upstreams.filter((upstream) => upstream.healthy).length;
+  return {
+    status: healthy === upstreams.length ? "healthy" : healthy > 0 ? "degraded" : "unhealthy",
+    healthy_clusters: count("local", true),
+    total_clusters: count("local"),
+    healthy_providers: count("cloud", true),
+    total_providers: count("cloud"),
+    timestamp: new Date(clock.now()).toISOString(),
+    upstreams,
+  };
+}

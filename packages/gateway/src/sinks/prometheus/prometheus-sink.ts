@@ -1,0 +1,72 @@
+import { Counter, Histogram, Registry } from "@prometheus-io/client";
+import type { ExchangeRecord } from "../../core/exchange-record.ts";
+import type { Sink } from "../../telemetry/sink.ts";
+
+/** Seconds; from fast answers to long generations. */
+const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+/** Seconds of the gateway's own work. */
+const overheadBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25];
+
+const type = { local: "cluster", cloud: "external" } as const;
+const none = "none";
+
+/** Counts settled exchanges for `/metrics`. Labels hold only configured names and closed lists, so they are bounded. */
+export class PrometheusSink implements Sink {
+  readonly name = "prometheus";
+  readonly #registry = new Registry();
+  readonly #requests = new Counter({
+    name: "llm_router_requests_total",
+    help: "Chat requests by the upstream that served them and the HTTP status.",
+    labelNames: ["target", "status"] as const,
+    registers: [this.#registry],
+  });
+  readonly #duration = new Histogram({
+    name: "llm_router_request_duration_seconds",
+    help: "From a request's arrival to its last byte.",
+    labelNames: ["target"] as const,
+    buckets: durationBuckets,
+    registers: [this.#registry],
+  });
+  readonly #decisions = new Counter({
+    name: "llm_router_routing_decisions_total",
+    help: "Routing decisions by serving upstream, placement type and reason.",
+    labelNames: ["target", "type", "reason"] as const,
+    registers: [this.#registry],
+  });
+  readonly #fallbacks = new Counter({
+    name: "llm_router_fallbacks_total",
+    help: "Requests that another upstream served than the one first chosen.",
+    labelNames: ["from", "to", "reason"] as const,
+    registers: [this.#registry],
+  });
+  readonly #overhead = new Histogram({
+    name: "llm_router_overhead_seconds",
+    help: "The gateway's own time before an answer's headers.",
+    buckets: overheadBuckets,
+    registers: [this.#registry],
+  });
+
+  exchangeSettled(record: ExchangeRecord): void {
+    const target = record.served?.upstream ?? none;
+    this.#requests.inc({ target, status: String(record.status) });
+    this.#duration.observe({ target }, record.durationMs / 1000);
+    this.#overhead.observe(record.overheadMs / 1000);
+    if (record.reason === undefined) return;
+    const placement = record.served === undefined ? none : type[record.served.placement];
+    this.#decisions.inc({ target, type: placement, reason: record.reason });
+    const { fallback } = record;
+    if (fallback !== undefined) {
+      const from = fallback.from.slice(0, fallback.from.indexOf("/"));
+      this.#fallbacks.inc({ from, to: target, reason: fallback.why });
+    }
+  }
+
+  operatorAlert(): void {}
+
+  async close(): Promise<void> {}
+
+  /** The exposition text and its content type. */
+  async scrape(): Promise<{ body: string; contentType: string }> {
+    return { body: await this.#registry.metrics(), contentType: this.#registry.contentType };
+  }
+}

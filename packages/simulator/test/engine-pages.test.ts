@@ -1,0 +1,53 @@
+import { afterEach, expect, test } from "bun:test";
+import type { FlavourName } from "../src/flavour.ts";
+import { type Simulator, startSimulator } from "../src/start-simulator.ts";
+
+let simulator: Simulator;
+afterEach(() => simulator.stop());
+
+async function start(flavour: FlavourName): Promise<(path: string) => Promise<{ status: number; text: string }>> {
+  simulator = await startSimulator({ flavour, models: [{ id: "m", contextWindow: 8192 }], slots: 2 });
+  return async (path) => {
+    const response = await fetch(simulator.url + path);
+    return { status: response.status, text: await response.text() };
+  };
+}
+
+test("vLLM answers its status routes", async () => {
+  const get = await start("vllm");
+  expect(await get("/health")).toEqual({ status: 200, text: "" });
+  expect(JSON.parse((await get("/v1/models")).text).data[0]).toMatchObject({ owned_by: "vllm", max_model_len: 8192 });
+  expect((await get("/is_sleeping")).text).toBe('{"is_sleeping":false}');
+  expect((await get("/metrics")).text).toContain('vllm:num_requests_running{engine="0",model_name="m"} 0.0\n');
+  expect(await get("/nowhere")).toEqual({ status: 404, text: '{"detail":"Not Found"}' });
+});
+
+test("llama.cpp answers its status routes, and 503 while loading", async () => {
+  const get = await start("llamacpp");
+  expect((await get("/health")).text).toBe('{"status":"ok"}');
+  expect(JSON.parse((await get("/v1/models")).text).data[0]).toMatchObject({
+    owned_by: "llamacpp",
+    meta: { n_ctx_train: 131072 },
+  });
+  expect(JSON.parse((await get("/props")).text)).toMatchObject({
+    total_slots: 2,
+    default_generation_settings: { n_ctx: 8192 },
+  });
+  expect(JSON.parse((await get("/slots")).text)).toHaveLength(2);
+  simulator.setState({ metrics: { running: 2 } });
+  expect((await get("/slots?fail_on_no_slot=1")).status).toBe(503);
+  expect((await get("/metrics")).text).toContain("llamacpp:requests_processing 2.0");
+  simulator.setCold(60_000);
+  const loading = { error: { code: 503, message: "Loading model", type: "unavailable_error" } };
+  const health = await get("/health");
+  expect([health.status, JSON.parse(health.text)]).toEqual([503, loading]);
+});
+
+test("Ollama answers its status routes and has no metrics", async () => {
+  const get = await start("ollama");
+  expect((await get("/")).text).toBe("Ollama is running");
+  expect(JSON.parse((await get("/api/version")).text)).toHaveProperty("version");
+  expect(JSON.parse((await get("/api/tags")).text).models[0].name).toBe("m");
+  expect(JSON.parse((await get("/api/ps")).text).models[0].context_length).toBe(8192);
+  expect((await get("/metrics")).status).toBe(404);
+});
