@@ -235,7 +235,7 @@ test("a client that leaves aborts the upstream, streaming or not, and blames nob
     const pending = it.ask(body);
     await settle();
     if (body === hello) {
-      it.exchange.abort.abort(new GatewayError("client_gone", "gone"));
+      it.exchange.client.hangUp(new GatewayError("client_gone", "gone"));
     } else {
       const reader = (await pending).response.body?.getReader();
       await reader?.read();

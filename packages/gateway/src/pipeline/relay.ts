@@ -74,7 +74,7 @@ export class ClientStream {
           }
         },
         cancel: () => {
-          this.#exchange.abort.abort(new GatewayError("client_gone", "The client closed the connection."));
+          this.#exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
           this.#committed?.end.abandoned();
           this.#committed?.stream.reader.cancel().catch(() => {});
           this.#settle("client_gone");
@@ -121,7 +121,7 @@ export class ClientStream {
   ): void {
     const exchange = this.#exchange;
     const committed = this.#committed;
-    if (exchange.abort.signal.aborted) {
+    if (exchange.client.reason !== undefined) {
       committed?.end.abandoned();
       this.#settle("client_gone");
       close(controller);

@@ -32,7 +32,8 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
   app.post("/v1/chat/completions", async ({ req: { raw: request } }) => {
     const { headers } = request;
     const exchange = new Exchange({ id: randomness.id(), dialect: dialect.name, clock, hops: readHops(headers) });
-    const left = (): void => exchange.abort.abort(new GatewayError("client_gone", "The client closed the connection."));
+    const left = (): void =>
+      exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
     if (request.signal.aborted) left();
     else request.signal.addEventListener("abort", left, { once: true });
     const arrival = { headers, readBody: () => readBody(request, deps.limits, clock) };
