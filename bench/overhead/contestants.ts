@@ -46,7 +46,7 @@ async function freePort(): Promise<number> {
 /** Starts a process and waits until `url` answers anything. */
 async function start(command: string[], url: string, env: Record<string, string> = {}) {
   const startedMs = performance.now();
-  const child = Bun.spawn(command, { cwd: root, env: { ...process.env, ...env }, stdout: "ignore", stderr: "inherit" });
+  const child = Bun.spawn(command, { cwd: root, env: { ...process.env, ...env }, stdout: "ignore", stderr: "ignore" });
   for (let tries = 0; tries < 2_000; tries++) {
     try {
       await (await fetch(url)).text();

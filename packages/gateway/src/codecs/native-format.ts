@@ -25,6 +25,8 @@ export interface NativeScanner {
 
 export interface NativeEdits {
   readonly model: string;
+  /** The client already named the model so. */
+  readonly isModelNamed: boolean;
   /** Ask for usage at the stream's end, which the client did not. */
   readonly addUsage: boolean;
   /** Top-level members to take out. */

@@ -24,6 +24,7 @@ export function prepareNative(
   const hideUsage = chat.stream && !chat.includeUsage;
   const body = native.editRequest(raw, {
     model: target.model,
+    isModelNamed: chat.model === target.model,
     addUsage: hideUsage,
     remove: [...gatewayFields, ...removed, ...stripped],
     maxTokens: limit?.maxTokens,

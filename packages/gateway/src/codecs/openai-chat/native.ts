@@ -7,7 +7,10 @@ import { NativeScan } from "./native-scan.ts";
 const includeUsage: JsonEdit = { type: "inside", edits: new Map([["include_usage", setMember(true)]]) };
 const limitNames = ["max_completion_tokens", "max_tokens"] as const;
 
-function editRequest(raw: string, { model, addUsage, remove, maxTokens }: NativeEdits): string {
+function editRequest(raw: string, { model, isModelNamed, addUsage, remove, maxTokens }: NativeEdits): string {
+  // A quoted member name cannot hide: a text without it has no such member (an escaped spelling is edited below).
+  const untouched = isModelNamed && !addUsage && maxTokens === undefined;
+  if (untouched && !raw.includes("\\u") && !remove.some((name) => raw.includes(`"${name}"`))) return raw;
   const edits = new Map<string, JsonEdit>([["model", setMember(model)]]);
   for (const name of remove) edits.set(name, removeMember);
   if (addUsage) edits.set("stream_options", includeUsage);

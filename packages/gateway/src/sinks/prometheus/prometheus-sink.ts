@@ -1,7 +1,7 @@
 import type { RoutingReason } from "@fairlead/contract/names";
-import { Counter, Histogram, Registry } from "@prometheus-io/client";
 import type { ExchangeRecord } from "../../core/exchange-record.ts";
 import type { Sink } from "../../telemetry/sink.ts";
+import { Counter, Histogram, Registry } from "./client.ts";
 
 /** Seconds; from fast answers to long generations. */
 const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
