@@ -31,6 +31,8 @@ export interface NativeEdits {
   readonly addUsage: boolean;
   /** Top-level members to take out. */
   readonly remove: readonly string[];
+  /** Top-level members to give another name, their values untouched. */
+  readonly rename: readonly { readonly from: string; readonly to: string }[];
   /** Replaces the output limit, under whatever name the client set it. */
   readonly maxTokens: number | undefined;
 }

@@ -27,6 +27,7 @@ export function prepareNative(
     isModelNamed: chat.model === target.model,
     addUsage: hideUsage,
     remove: [...gatewayFields, ...removed, ...stripped],
+    rename: repairs.filter((repair) => repair.type === "rename-param"),
     maxTokens: limit?.maxTokens,
   });
   return {

@@ -97,6 +97,8 @@ function canRepair(repair: Repair | undefined, done: readonly Repair[]): repair 
 function retryWait(error: GatewayError, retries: number, hasOther: boolean, deps: AttemptLoopDeps): number | undefined {
   const { limits, randomness } = deps;
   const { retrySame } = error.row;
+  // The request met a pooled connection that the upstream was closing: a fresh one is tried at once, and only once.
+  if (error.detail.reset === true && retries === 0) return 0;
   if (retrySame === "no" || error.detail.repair !== undefined) return undefined;
   // Waiting for a busy or absent target is worth it only where nobody else can serve.
   if (hasOther && (retrySame === "after-wait" || error.detail.refused === true)) return undefined;
