@@ -11,7 +11,7 @@ export function openaiClient(baseUrl: string, options: { apiKey?: string; maxRet
 }
 
 export interface ChatBody {
-  readonly model?: string;
+  readonly model?: unknown;
   readonly messages?: unknown;
   readonly [field: string]: unknown;
 }
