@@ -43,19 +43,23 @@ describe("config check", () => {
     expect(ending).toBe(2);
     const text = stdout + stderr;
     expect(text).toMatch(/fairlead\.yaml:2:9 server\.port: .*99999/);
-    expect(text).toMatch(/fairlead\.yaml:4:3 routing\S*: .*maxAttemps.*did you mean `maxAttempts`/s);
-    expect(text).toMatch(/fairlead\.yaml:7:13 upstreams\.vllm\.preset: .*vlm.*did you mean `vllm`/s);
+    expect(text).toMatch(/fairlead\.yaml:4:3 routing\.maxAttemps: .*did you mean `maxAttempts`/);
+    expect(text).toMatch(/fairlead\.yaml:7:13 upstreams\.vllm\.preset: .*vlm.*did you mean `vllm`/);
     expect(text).toMatch(/fairlead\.yaml:8:14 upstreams\.vllm\.baseUrl: .*http/);
     expect(text).not.toMatch(/\bat .+\.ts:\d+/);
   });
 
-  test("names a missing environment variable and where it is needed", async () => {
-    const file = tempFile("fairlead.yaml", JSON.stringify(usualConfig(simulators)));
-    const { ending, stdout, stderr } = await run(["config", "check", file]);
-    expect(ending).toBe(2);
-    expect(stdout + stderr).toContain("LOCAL_API_KEY");
-    expect(stdout + stderr).toContain("ANTHROPIC_API_KEY");
-  });
+  test.each(Object.keys(canaryEnv))(
+    "names the missing environment variable %s and where it is needed",
+    async (name) => {
+      const file = tempFile("fairlead.yaml", JSON.stringify(usualConfig(simulators)));
+      const env = Object.fromEntries(Object.entries(canaryEnv).filter(([key]) => key !== name));
+      const { ending, stdout, stderr } = await run(["config", "check", file], env);
+      expect(ending).toBe(2);
+      expect(stdout + stderr).toMatch(new RegExp(`upstreams\\..*${name}`));
+      for (const secret of Object.values(env)) expect(stdout + stderr).not.toContain(secret);
+    },
+  );
 
   test("tells a broken file and a missing file with exit code 2", async () => {
     for (const path of [tempFile("fairlead.yaml", "upstreams: [\n"), "/nowhere/fairlead.yaml"]) {
@@ -90,13 +94,13 @@ describe("the command line", () => {
     for (const command of ["serve", "demo", "doctor", "config", "simulate"]) expect(stdout).toContain(command);
   });
 
-  test.each([["sevre"], ["serve", "--prot", "1"], ["serve", "--port", "high"], ["config", "chek"]])(
-    "`%s %s %s` is refused with exit code 2 and a hint",
-    async (...args) => {
-      const { ending, stderr } = await run(args);
+  test.each(["sevre", "serve --prot 1", "serve --port high", "config chek"])(
+    "`%s` is refused with exit code 2 and a hint",
+    async (line) => {
+      const { ending, stderr } = await run(line.split(" "));
       expect(ending).toBe(2);
       expect(stderr).toMatch(/error: /);
-      expect(stderr).toContain("--help");
+      expect(stderr).toMatch(/--help|Did you mean|expected a port/);
     },
   );
 
@@ -122,7 +126,7 @@ describe("a busy port", () => {
   });
 
   test("is told with the process that holds it", async () => {
-    const server = createServer();
+    const server = createServer((socket) => socket.on("error", () => {}));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
