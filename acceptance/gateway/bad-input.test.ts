@@ -160,6 +160,10 @@ describe("routes", () => {
     const response = await fetch(`${url}/v1/chat/completions`, { method });
     expect(response.status).toBe(405);
     expect(await readError(response)).toMatchObject({ code: "method_not_allowed" });
+  });
+
+  test("a 405 names the allowed method, as HTTP demands", async () => {
+    const response = await fetch(`${url}/v1/chat/completions`);
     expect(response.headers.get("allow")).toBe("POST");
   });
 
