@@ -33,11 +33,11 @@ export async function runGateway(
         "256 requests reach upstreams at once. The npm scripts, the launcher and the image set it.",
     );
   }
-  const { host, port, maxBodyBytes, drainTimeoutMs } = parts.server;
+  const { host, port, drainTimeoutMs } = parts.server;
   const gateway = buildGateway(parts);
   let listening: Listening;
   try {
-    listening = listen(gateway.fetch, { host, port, maxBodyBytes });
+    listening = listen(gateway.fetch, { host, port });
   } catch (thrown) {
     await gateway.close();
     throw await startError(thrown, host, port);

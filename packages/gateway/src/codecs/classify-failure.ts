@@ -108,6 +108,8 @@ function codeOf(fault: UpstreamFault, status: number | undefined): ErrorCode {
   const { message, type, code, status: word } = fault;
   const words = `${type} ${code} ${word}`;
   if (isAuth(fault, status)) return "upstream_auth";
+  // Another gateway found out that the request goes in circles: so would every further try.
+  if (status === 508 || code === "loop_detected") return "loop_detected";
   if (status === 404 || /model_not_found|model_decommissioned|not_found_error|NOT_FOUND/.test(words))
     return "model_not_found";
   if (status === 413 || type === "request_too_large") return "payload_too_large";

@@ -60,6 +60,8 @@ export async function attempt(
   const abort = new AbortController();
   const unlink = exchange.client.listen((reason) => abort.abort(reason));
   const watchdog = new Watchdog(clock, target.upstream.timeouts, (error) => abort.abort(error));
+  // A whole answer shows nothing before it is complete: only the total limit can judge it.
+  if (!prepared.streams) watchdog.content();
   const end = new AttemptEnd(entry, target, deps.live, clock, () => {
     unlink();
     watchdog.stop();

@@ -36,20 +36,35 @@ export async function runAttempts(
   deps: AttemptLoopDeps,
 ): Promise<Served> {
   const failures: GatewayError[] = [];
+  const left = [...decision.targets];
   let windowAbove = 0;
-  for (const [index, target] of decision.targets.entries()) {
-    if (target.contextWindow !== undefined && target.contextWindow <= windowAbove) continue;
-    const hasOther = index < decision.targets.length - 1;
+  for (let target = next(left, exchange, deps.limits); target; target = next(left, exchange, deps.limits)) {
+    const { upstream, contextWindow } = target;
+    if (contextWindow !== undefined && contextWindow <= windowAbove) continue;
     try {
-      return await tryTarget(request, target, hasOther, exchange, deps);
+      return await tryTarget(request, target, left.length > 0, exchange, deps);
     } catch (thrown) {
       const error = GatewayError.from(thrown);
       failures.push(error);
       if (exchange.client.reason !== undefined || !mayGoOn(error, exchange, deps.limits)) throw error;
-      if (error.row.retryOther === "larger-window") windowAbove = target.contextWindow ?? error.detail.limit ?? 0;
+      if (error.row.retryOther === "larger-window") windowAbove = contextWindow ?? error.detail.limit ?? 0;
+      // Nothing listens there: its other models need not be asked.
+      if (error.detail.refused) drop(left, (other) => other.upstream === upstream);
     }
   }
   throw mostUseful(failures);
+}
+
+/** Takes the next target; the last try is kept for the placement that was not asked yet, where there is one. */
+function next(left: Deployment[], exchange: Exchange, limits: AttemptLimits): Deployment | undefined {
+  if (exchange.attempts.length < limits.maxAttempts - 1) return left.shift();
+  const asked = new Set(exchange.attempts.map((attempt) => attempt.target.upstream.placement));
+  const index = left.findIndex((target) => !asked.has(target.upstream.placement));
+  return index > 0 ? left.splice(index, 1)[0] : left.shift();
+}
+
+function drop(left: Deployment[], which: (target: Deployment) => boolean): void {
+  for (let i = left.length - 1; i >= 0; i--) if (which(left[i]!)) left.splice(i, 1);
 }
 
 function mayGoOn(error: GatewayError, exchange: Exchange, limits: AttemptLimits): boolean {
@@ -80,12 +95,18 @@ async function tryTarget(
         repairs.push(error.detail.repair);
         continue;
       }
-      const waitMs = retries < deps.limits.retriesPerTarget ? retryWait(error, retries, hasOther, deps) : undefined;
+      const mayRetry = retries < deps.limits.retriesPerTarget && !lastTryIsPromised(hasOther, exchange, deps.limits);
+      const waitMs = mayRetry ? retryWait(error, retries, hasOther, deps) : undefined;
       if (waitMs === undefined) throw error;
       retries++;
       await backOff(waitMs, exchange);
     }
   }
+}
+
+/** The last try belongs to another target where there is one. */
+function lastTryIsPromised(hasOther: boolean, exchange: Exchange, limits: AttemptLimits): boolean {
+  return hasOther && exchange.attempts.length >= limits.maxAttempts - 1;
 }
 
 function canRepair(repair: Repair | undefined, done: readonly Repair[]): repair is Repair {

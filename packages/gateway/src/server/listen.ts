@@ -13,7 +13,6 @@ export interface Listening {
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
-  readonly maxBodyBytes: number;
 }
 
 /**
@@ -25,8 +24,8 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
     hostname: options.host,
     port: options.port,
     idleTimeout: idleSeconds,
-    // The runtime's own refusal has no body: ours must come first.
-    maxRequestBodySize: Math.ceil(options.maxBodyBytes * 1.1) + 65_536,
+    // The runtime's own refusal has no body: ours comes first, from the announced length or while counting.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch(request, self) {
       // Answers may be silent for minutes; the attempt's own limits hold then.
       if (request.method === "POST") self.timeout(request, 0);
