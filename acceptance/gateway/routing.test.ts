@@ -123,6 +123,15 @@ describe("the thresholds of `auto` compare characters / 4", () => {
   });
 });
 
+describe("when `auto` has chosen the plain cloud model and that fails", () => {
+  test("the cheap fallback is next, never a more expensive model", async () => {
+    await rig.anthropic.setFault({ spec: "status=503", model: "claude-sonnet-4-6" });
+    const { status, target, fallback } = await route(say(chars(6_100), { max_tokens: 150 }));
+    expect({ status, target }).toEqual({ status: 200, target: haiku });
+    expect(fallback).toBe(`${sonnet};overloaded`);
+  });
+});
+
 describe("`local` with a prompt beyond its window", () => {
   const large = chars(160_000);
 

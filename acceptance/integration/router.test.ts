@@ -3,6 +3,7 @@ import { zodResponseFormat } from "openai/helpers/zod";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { dataLines, openaiClient, postChat, readError, say } from "../setup/clients.ts";
+import { testWith } from "../setup/requires.ts";
 import { type Rig, startRig } from "../setup/rig.ts";
 
 /**
@@ -260,7 +261,9 @@ test("a bad request is a 400 in OpenAI's shape with the id of the decision and n
   expect(await readError(response)).toMatchObject({ type: "invalid_request_error", param: "messages" });
 });
 
-test.skipIf(external !== undefined && process.env["TEST_COLD_START"] !== "1")(
+testWith(
+  "TEST_COLD_START",
+  external === undefined || process.env["TEST_COLD_START"] === "1",
   "a request for a cold local model is served by cloud and never refused",
   async () => {
     // Outside, the operator has scaled the local model to zero before setting TEST_COLD_START=1.
