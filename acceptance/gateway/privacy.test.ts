@@ -26,7 +26,7 @@ beforeAll(async () => {
     config: { logging: { level: "trace" }, routing: { retriesPerTarget: 0, breaker: { failures: 1_000 } } },
     upstreams: ({ openai }) => ({
       vllm: {
-        timeouts: { firstContentMs: 400 },
+        timeouts: { firstContentMs: 400, totalMs: 1_000 },
         models: [
           { id: localModel, contextWindow: 32_768 },
           { id: `${localModel}+sim-fault:stall=headers`, aliases: ["local-stall"] },

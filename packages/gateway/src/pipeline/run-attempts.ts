@@ -1,7 +1,7 @@
 import type { TranslationPolicy } from "../codecs/codec.ts";
 import { protocols } from "../codecs/registry.ts";
 import type { Decision } from "../core/decision.ts";
-import type { Deployment } from "../core/deployment.ts";
+import type { Deployment, Upstream } from "../core/deployment.ts";
 import { type ErrorCode, GatewayError, type Repair } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { AttemptLimits } from "../core/gateway-model.ts";
@@ -36,9 +36,11 @@ export async function runAttempts(
   deps: AttemptLoopDeps,
 ): Promise<Served> {
   const failures: GatewayError[] = [];
-  const left = [...decision.targets];
+  let left: readonly Deployment[] = decision.targets;
   let windowAbove = 0;
-  for (let target = next(left, exchange, deps.limits); target; target = next(left, exchange, deps.limits)) {
+  while (left.length > 0) {
+    const target = next(left, exchange, deps.limits);
+    left = left.filter((other) => other !== target);
     const { upstream, contextWindow } = target;
     if (contextWindow !== undefined && contextWindow <= windowAbove) continue;
     try {
@@ -48,23 +50,24 @@ export async function runAttempts(
       failures.push(error);
       if (exchange.client.reason !== undefined || !mayGoOn(error, exchange, deps.limits)) throw error;
       if (error.row.retryOther === "larger-window") windowAbove = contextWindow ?? error.detail.limit ?? 0;
-      // Nothing listens there: its other models need not be asked.
-      if (error.detail.refused) drop(left, (other) => other.upstream === upstream);
+      if (error.row.breaker === "failure") left = behindOthers(left, upstream, error.detail.refused === true);
     }
   }
   throw mostUseful(failures);
 }
 
-/** Takes the next target; the last try is kept for the placement that was not asked yet, where there is one. */
-function next(left: Deployment[], exchange: Exchange, limits: AttemptLimits): Deployment | undefined {
-  if (exchange.attempts.length < limits.maxAttempts - 1) return left.shift();
+/** The next target; the last try is kept for a placement that was not asked yet, where there is one. */
+function next(left: readonly Deployment[], exchange: Exchange, limits: AttemptLimits): Deployment {
+  const isLastTry = exchange.attempts.length >= limits.maxAttempts - 1;
   const asked = new Set(exchange.attempts.map((attempt) => attempt.target.upstream.placement));
-  const index = left.findIndex((target) => !asked.has(target.upstream.placement));
-  return index > 0 ? left.splice(index, 1)[0] : left.shift();
+  const elsewhere = isLastTry ? left.find((target) => !asked.has(target.upstream.placement)) : undefined;
+  return elsewhere ?? left[0]!;
 }
 
-function drop(left: Deployment[], which: (target: Deployment) => boolean): void {
-  for (let i = left.length - 1; i >= 0; i--) if (which(left[i]!)) left.splice(i, 1);
+/** An upstream that fails is likely to fail with its other models too: they come last, or not at all if nobody is there. */
+function behindOthers(left: readonly Deployment[], upstream: Upstream, isGone: boolean): readonly Deployment[] {
+  const others = left.filter((target) => target.upstream !== upstream);
+  return isGone ? others : [...others, ...left.filter((target) => target.upstream === upstream)];
 }
 
 function mayGoOn(error: GatewayError, exchange: Exchange, limits: AttemptLimits): boolean {

@@ -10,7 +10,7 @@ import { filterTargets } from "./filter-targets.ts";
 import type { LiveState } from "./live-state.ts";
 import type { Preference } from "./preference.ts";
 import type { RoutingWish } from "./routing-wish.ts";
-import { preferAuto } from "./strategies/auto.ts";
+import { plainCloud, preferAuto } from "./strategies/auto.ts";
 
 interface Asked {
   readonly name: string;
@@ -54,7 +54,7 @@ function preferNamed(named: NamedTarget, catalogue: Catalogue): Preference {
 
 function preferStrategy(strategy: StrategyName, catalogue: Catalogue, features: Features): Preference {
   const local = onPlacement(catalogue.deployments, "local");
-  const cloud = [...catalogue.autoCloud, ...catalogue.fallback].filter((t) => t.upstream.placement === "cloud");
+  const cloud = onPlacement([...plainCloud(catalogue), ...catalogue.fallback, ...catalogue.autoCloud], "cloud");
   switch (strategy) {
     case "auto":
       return preferAuto(catalogue, features);
@@ -128,7 +128,7 @@ export function plan(
   const filtered = filterTargets(wanted, request, features, live, nowMs);
   const localUnready = filtered.exclusions.some((exclusion) => notReady.has(exclusion.reason));
   // A local model that is known not to be ready is replaced by the plain cloud model, not by the cheapest one.
-  const chain = allowed(localUnready ? [...catalogue.autoCloud, ...preference.fallback] : preference.fallback);
+  const chain = allowed(localUnready ? [...plainCloud(catalogue), ...preference.fallback] : preference.fallback);
   const behind = filterTargets(
     [...new Set(chain)].filter((target) => !wanted.includes(target)),
     request,

@@ -19,7 +19,7 @@ const windowOf = (target: Deployment): number => target.contextWindow ?? 0;
  */
 export function preferAuto(catalogue: Catalogue, features: Features): Preference {
   const locals = catalogue.deployments.filter(local);
-  const clouds = [...new Set([...catalogue.autoCloud, ...catalogue.fallback])].filter(cloud);
+  const clouds = [...new Set([...plainCloud(catalogue), ...catalogue.fallback, ...catalogue.autoCloud])].filter(cloud);
   const confinedTo = undefined;
   if (locals.length === 0)
     return { reason: "no_local", targets: longOr(clouds, catalogue, features), fallback: clouds, confinedTo };
@@ -39,7 +39,12 @@ export function preferAuto(catalogue: Catalogue, features: Features): Preference
   const promptFits = locals.some((target) => features.promptTokens <= target.adequate.promptTokens);
   const reason = promptFits ? "output_too_long" : "prompt_too_long";
   // Local models stand last: better a modest answer than none when every cloud fails.
-  return { reason, targets: catalogue.autoCloud.filter(cloud), fallback: [...clouds, ...locals], confinedTo };
+  return { reason, targets: plainCloud(catalogue), fallback: [...clouds, ...locals], confinedTo };
+}
+
+/** The one cloud model that `auto` uses when nothing says otherwise: the first of `routing.autoCloud` that exists. */
+export function plainCloud(catalogue: Catalogue): readonly Deployment[] {
+  return catalogue.autoCloud.filter(cloud).slice(0, 1);
 }
 
 /** Whether a deployment is trusted with this much prompt and output. */
@@ -48,7 +53,7 @@ export function isAdequate(target: Deployment, features: Features): boolean {
 }
 
 function longOr(clouds: readonly Deployment[], catalogue: Catalogue, features: Features): readonly Deployment[] {
-  if (features.promptTokens <= longPromptTokens) return catalogue.autoCloud.filter(cloud);
+  if (features.promptTokens <= longPromptTokens) return plainCloud(catalogue);
   const long = catalogue.longContext.filter(cloud);
   if (features.promptTokens <= veryLongPromptTokens) return long;
   return [...new Set([...long, ...clouds])].sort((a, b) => windowOf(b) - windowOf(a));
