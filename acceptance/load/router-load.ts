@@ -28,7 +28,7 @@ export default function request(): void {
   });
   const backend = backendOf(response.headers);
   check(response, {
-    "answered": () => !isFailure(response.status),
+    answered: () => !isFailure(response.status),
     "says where it was served": () => backend !== undefined,
   });
   if (backend !== undefined && !isFailure(response.status)) {

@@ -13,7 +13,7 @@ const startDeadlineMs = 15_000;
 const killAfterMs = 15_000;
 
 /** Keys and settings of the person who runs it must not change what the demo is. */
-const foreign = /_API_KEY$|_PROXY$|^VLLM_|^LOCAL_|^LOG_LEVEL$|^FAIRLEAD_(?!BUN$)|^NODE_OPTIONS$/i;
+const foreign = /_API_KEY$|_PROXY$|^VLLM_|^LOCAL_|^LOG_LEVEL$|^FAIRLEAD_(?!BUN$)|^ROUTER_URL$|^LOAD_|^NODE_OPTIONS$/i;
 
 /** A gateway on a free port of this machine, with simulated upstreams behind it. */
 export interface Demo {
@@ -120,7 +120,10 @@ function addressOf(child: ChildProcess, ended: Promise<unknown>): Promise<string
     said = (said + text).slice(-4_000);
   });
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no address within ${startDeadlineMs} ms\n${said}`)), startDeadlineMs);
+    const timer = setTimeout(
+      () => reject(new Error(`no address within ${startDeadlineMs} ms\n${said}`)),
+      startDeadlineMs,
+    );
     // Lines are read to the end, or the pipe would fill up and stop the process.
     createInterface({ input: stdout }).on("line", (line) => {
       const url = urlIn(line);

@@ -33,6 +33,8 @@ export type Iteration = (user: number, iteration: number) => Promise<void>;
 export interface RunLimits {
   readonly maxIterations: number;
   readonly pauseMs: number;
+  /** Ends the run early: no further requests begin. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -53,7 +55,8 @@ export async function runUsers(stages: readonly Stage[], limits: RunLimits, iter
     }
   };
   for (const { atMs, users } of rampSteps(stages)) {
-    await pause(begun + atMs - performance.now());
+    await pause(begun + atMs - performance.now(), limits.signal);
+    if (limits.signal.aborted) break;
     for (let id = 1; id <= users; id++) {
       if (running.has(id)) continue;
       const leave = new AbortController();
@@ -67,6 +70,7 @@ export async function runUsers(stages: readonly Stage[], limits: RunLimits, iter
       running.delete(id);
     }
   }
+  for (const { leave } of running.values()) leave.abort();
   await Promise.all(finished);
 }
 
