@@ -17,7 +17,25 @@ export interface Contestant {
   stop(): Promise<void>;
 }
 
-export type Scenario = "json" | "relay" | "translated";
+/**
+ * `relay` and `translated` get all 50 chunks at once, which measures the gateway at its limit; `relayPaced` and
+ * `translatedPaced` get one every 10 ms, as models send them.
+ */
+export type Scenario = "json" | "relay" | "translated" | "relayPaced" | "translatedPaced";
+
+export const isPaced = (scenario: Scenario): boolean => scenario.endsWith("Paced");
+export const isTranslated = (scenario: Scenario): boolean => scenario.startsWith("translated");
+
+/** Milliseconds between two chunks of a paced stream. */
+const paceMs = 10;
+
+/** Origins of the upstream processes: one sends bursts, one is paced. */
+export interface UpstreamUrls {
+  readonly burst: string;
+  readonly paced: string;
+}
+
+const upstreamOf = (urls: UpstreamUrls, scenario: Scenario): string => (isPaced(scenario) ? urls.paced : urls.burst);
 
 /** About 1 KB of chat, as an application would send it. */
 function chatBody(model: string, stream: boolean): string {
@@ -46,7 +64,7 @@ async function freePort(): Promise<number> {
 /** Starts a process and waits until `url` answers anything. */
 async function start(command: string[], url: string, env: Record<string, string> = {}) {
   const startedMs = performance.now();
-  const child = Bun.spawn(command, { cwd: root, env: { ...process.env, ...env }, stdout: "ignore", stderr: "inherit" });
+  const child = Bun.spawn(command, { cwd: root, env: { ...process.env, ...env }, stdout: "ignore", stderr: "ignore" });
   for (let tries = 0; tries < 2_000; tries++) {
     try {
       await (await fetch(url)).text();
@@ -66,67 +84,81 @@ async function stop(child: Bun.Subprocess): Promise<void> {
 }
 
 /** The upstream that all contestants stand in front of; asked directly it is the floor. */
-export async function startUpstream(): Promise<Contestant & { readonly url: string }> {
+export async function startUpstreams(): Promise<{ urls: UpstreamUrls; contestant: Contestant }> {
+  const script = join(root, "packages/simulator/src/bench-upstream.ts");
+  const launch = async (pace: number) => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    return { url, ...(await start([process.execPath, script, String(port), String(pace)], `${url}/health`)) };
+  };
+  const burst = await launch(0);
+  const paced = await launch(paceMs);
+  const urls = { burst: burst.url, paced: paced.url };
+  const contestant: Contestant = {
+    name: "upstream directly",
+    pid: burst.pid,
+    startMs: burst.startMs,
+    async stop() {
+      await burst.stop();
+      await paced.stop();
+    },
+    request(scenario) {
+      const path = isTranslated(scenario) ? "/v1/messages" : "/v1/chat/completions";
+      return { url: upstreamOf(urls, scenario) + path, headers: json, body: chatBody("bench", scenario !== "json") };
+    },
+  };
+  return { urls, contestant };
+}
+
+/** The least a proxy can do on this runtime: no parsing, no routing. */
+export async function startBareProxy(urls: UpstreamUrls): Promise<Contestant> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const script = join(root, "packages/simulator/src/bench-upstream.ts");
-  const started = await start([process.execPath, script, String(port)], `${url}/health`);
+  const script = join(import.meta.dir, "bare-proxy.ts");
+  const started = await start([process.execPath, script, String(port), urls.burst, urls.paced], `${url}/health`);
   return {
-    name: "upstream directly",
-    url,
+    name: "bare Bun + Hono proxy",
     ...started,
     request(scenario) {
-      const path = scenario === "translated" ? "/v1/messages" : "/v1/chat/completions";
+      if (isTranslated(scenario)) return undefined;
+      const path = isPaced(scenario) ? "/paced/v1/chat/completions" : "/v1/chat/completions";
       return { url: url + path, headers: json, body: chatBody("bench", scenario !== "json") };
     },
   };
 }
 
-/** The least a proxy can do on this runtime: no parsing, no routing. */
-export async function startBareProxy(upstream: string): Promise<Contestant> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const script = join(import.meta.dir, "bare-proxy.ts");
-  const started = await start([process.execPath, script, String(port), upstream], `${url}/health`);
-  return {
-    name: "bare Bun + Hono proxy",
-    ...started,
-    request(scenario) {
-      if (scenario === "translated") return undefined;
-      return { url: `${url}/v1/chat/completions`, headers: json, body: chatBody("bench", scenario === "relay") };
-    },
-  };
-}
-
 /** Fairlead as it ships: routing, breaker, probes, ledger, metrics and one log line a request. */
-export async function startFairlead(upstream: string): Promise<Contestant> {
+export async function startFairlead({ burst, paced }: UpstreamUrls): Promise<Contestant> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const config = join(mkdtempSync(join(tmpdir(), "fairlead-bench-")), "fairlead.yaml");
   writeFileSync(
     config,
     `upstreams:
-  native: { placement: local, protocol: openai-chat, baseUrl: "${upstream}/v1", models: [{ id: bench }] }
-  foreign: { placement: cloud, protocol: anthropic-messages, baseUrl: "${upstream}/v1", models: [{ id: bench-foreign }], health: false }
+  native: { placement: local, protocol: openai-chat, baseUrl: "${burst}/v1", models: [{ id: native }] }
+  foreign: { placement: cloud, protocol: anthropic-messages, baseUrl: "${burst}/v1", models: [{ id: foreign }], health: false }
+  native-paced: { placement: local, protocol: openai-chat, baseUrl: "${paced}/v1", models: [{ id: native-paced }] }
+  foreign-paced: { placement: cloud, protocol: anthropic-messages, baseUrl: "${paced}/v1", models: [{ id: foreign-paced }], health: false }
 `,
   );
   const main = join(root, "packages/gateway/src/main.ts");
   const command = [process.execPath, main, "serve", "--config", config, "--port", String(port)];
   const started = await start(command, `${url}/health`, { BUN_CONFIG_MAX_HTTP_REQUESTS: "65535", LOG_LEVEL: "info" });
-  const models = { json: "bench", relay: "bench", translated: "bench-foreign" } as const;
+  const modelOf = (scenario: Scenario): string =>
+    (isTranslated(scenario) ? "foreign" : "native") + (isPaced(scenario) ? "-paced" : "");
   return {
     name: "Fairlead",
     ...started,
     request: (scenario) => ({
       url: `${url}/v1/chat/completions`,
       headers: json,
-      body: chatBody(models[scenario], scenario !== "json"),
+      body: chatBody(modelOf(scenario), scenario !== "json"),
     }),
   };
 }
 
 /** Portkey's gateway as its npm package starts it, on Node. */
-export async function startPortkey(upstream: string): Promise<Contestant> {
+export async function startPortkey(urls: UpstreamUrls): Promise<Contestant> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const manifest = createRequire(import.meta.url).resolve("@portkey-ai/gateway/package.json");
@@ -136,12 +168,12 @@ export async function startPortkey(upstream: string): Promise<Contestant> {
     name: "Portkey",
     ...started,
     request(scenario) {
-      const provider = scenario === "translated" ? "anthropic" : "openai";
+      const provider = isTranslated(scenario) ? "anthropic" : "openai";
       const headers = {
         ...json,
         authorization: "Bearer bench",
         "x-portkey-provider": provider,
-        "x-portkey-custom-host": `${upstream}/v1`,
+        "x-portkey-custom-host": `${upstreamOf(urls, scenario)}/v1`,
       };
       return { url: `${url}/v1/chat/completions`, headers, body: chatBody("bench", scenario !== "json") };
     },

@@ -26,8 +26,9 @@ export function sentimentOf(text: string): Sentiment {
   return score > 0 ? "POSITIVE" : score < 0 ? "NEGATIVE" : "NEUTRAL";
 }
 
-/** Tells whether the prompt wants one of the three sentiment labels. */
+/** Tells whether the prompt wants one of the three sentiment labels: it names them all, or asks outright. */
 export function asksSentiment(text: string): boolean {
+  if (/\bclassify (the|its|this|their) sentiment\b/i.test(text)) return true;
   return ["positive", "negative", "neutral"].every((label) => text.toLowerCase().includes(label));
 }
 

@@ -1,5 +1,3 @@
-import { parseSimulateArgs, SIMULATE_USAGE } from "@fairlead/simulator/parse-simulate-args";
-import { startSimulator } from "@fairlead/simulator/start-simulator";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ConfigError } from "../config/config-error.ts";
 import { type CommandResult, runConfigCheck } from "./config-check.ts";
@@ -91,6 +89,8 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
 }
 
 async function simulate(options: readonly string[]): Promise<void> {
+  const { parseSimulateArgs, SIMULATE_USAGE } = await import("@fairlead/simulator/parse-simulate-args");
+  const { startSimulator } = await import("@fairlead/simulator/start-simulator");
   if (options.includes("--help")) {
     process.stdout.write(`${SIMULATE_USAGE}\n`);
     return;

@@ -1,6 +1,5 @@
 import type { FairleadConfig } from "@fairlead/contract/config-schema";
 import { configSchema } from "@fairlead/contract/config-schema";
-import { startSimulator } from "@fairlead/simulator/start-simulator";
 import type { ConfigSource } from "../config/config-source.ts";
 import { resolveCatalogue } from "../config/resolve-catalogue.ts";
 import { simulatedUpstreams } from "../upstreams/simulated-upstreams.ts";
@@ -27,6 +26,8 @@ export async function addSimulated(
   const { catalogue } = resolveCatalogue(config, { source, env });
   const present = new Set(catalogue.deployments.map((deployment) => deployment.upstream.placement));
   const missing = simulatedUpstreams.filter((upstream) => !present.has(upstream.placement));
+  // Only the demo needs it, and only the demo shall wait for it to load.
+  const { startSimulator } = await import("@fairlead/simulator/start-simulator");
   const started = await Promise.all(
     missing.map(async (spec) => ({ spec, simulator: await startSimulator(spec.simulator) })),
   );

@@ -25,10 +25,14 @@ export interface NativeScanner {
 
 export interface NativeEdits {
   readonly model: string;
+  /** The client already named the model so. */
+  readonly isModelNamed: boolean;
   /** Ask for usage at the stream's end, which the client did not. */
   readonly addUsage: boolean;
   /** Top-level members to take out. */
   readonly remove: readonly string[];
+  /** Top-level members to give another name, their values untouched. */
+  readonly rename: readonly { readonly from: string; readonly to: string }[];
   /** Replaces the output limit, under whatever name the client set it. */
   readonly maxTokens: number | undefined;
 }

@@ -96,6 +96,8 @@ export interface ErrorDetail {
   readonly repair?: Repair;
   /** Nothing listens there or the name does not resolve: asking again at once is pointless. */
   readonly refused?: boolean;
+  /** The connection broke before any answer: most often an idle one that the upstream had just closed. */
+  readonly reset?: boolean;
   /** Overrides the table's status: for an upstream's own 4xx that is passed on. */
   readonly status?: number;
   /** Kept for the log, never sent to a client. */
@@ -133,6 +135,10 @@ export class GatewayError extends Error {
   /** The only conversion of foreign throws. The original is kept as `cause`. */
   static from(thrown: unknown): GatewayError {
     if (thrown instanceof GatewayError) return thrown;
+    // None of our own code recurses without bound: only a body nested beyond reason exhausts the stack.
+    if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
+      return new GatewayError("invalid_request", "The request is nested too deeply.", { cause: thrown });
+    }
     return new GatewayError("internal_error", "The gateway failed to handle this request.", { cause: thrown });
   }
 }

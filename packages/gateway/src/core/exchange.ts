@@ -1,5 +1,6 @@
 import type { DialectName } from "@fairlead/contract/names";
 import type { Clock, EpochMs } from "../lib/clock.ts";
+import { Hangup } from "../lib/hangup.ts";
 import type { Decision } from "./decision.ts";
 import type { Deployment } from "./deployment.ts";
 import type { GatewayError } from "./errors.ts";
@@ -30,8 +31,8 @@ export class Exchange {
   readonly clock: Clock;
   readonly startedAt: EpochMs;
   readonly startedMs: number;
-  /** Aborted when the client leaves; everything the exchange started listens to it. */
-  readonly abort = new AbortController();
+  /** The client closing the connection; everything the exchange started listens to it. */
+  readonly client = new Hangup<GatewayError>();
   /** Ids of the gateways that this request already passed. */
   readonly hops: readonly string[];
 

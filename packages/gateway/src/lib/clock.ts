@@ -1,4 +1,5 @@
 import type { Brand } from "./brand.ts";
+import { TimerWheel } from "./timer-wheel.ts";
 
 /** Milliseconds since 1970-01-01 UTC. */
 export type EpochMs = Brand<number, "EpochMs">;
@@ -9,14 +10,19 @@ export interface Clock {
   now(): EpochMs;
   /** Monotonic milliseconds with fractions, for durations. */
   monotonicMs(): number;
-  /** Calls `fire` once after `ms`; the returned function cancels it. */
+  /** Calls `fire` once after `ms`, up to 50 ms late for a second and more; the returned function cancels it. */
   after(ms: number, fire: () => void): () => void;
 }
+
+/** Limits of a second and more are checked at this grain. */
+const wheel = new TimerWheel(50, () => performance.now());
+const wheelFromMs = 1_000;
 
 export const systemClock: Clock = {
   now: () => Date.now() as EpochMs,
   monotonicMs: () => performance.now(),
   after(ms, fire) {
+    if (ms >= wheelFromMs) return wheel.after(ms, fire);
     const timer = setTimeout(fire, ms);
     return () => clearTimeout(timer);
   },

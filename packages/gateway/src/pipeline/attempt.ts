@@ -58,7 +58,7 @@ export async function attempt(
   };
   exchange.attempts.push(entry);
   const abort = new AbortController();
-  const unlink = linkAbort(exchange.abort.signal, abort);
+  const unlink = exchange.client.listen((reason) => abort.abort(reason));
   const watchdog = new Watchdog(clock, target.upstream.timeouts, (error) => abort.abort(error));
   const end = new AttemptEnd(entry, target, deps.live, clock, () => {
     unlink();

@@ -235,7 +235,7 @@ test("a client that leaves aborts the upstream, streaming or not, and blames nob
     const pending = it.ask(body);
     await settle();
     if (body === hello) {
-      it.exchange.abort.abort(new GatewayError("client_gone", "gone"));
+      it.exchange.client.hangUp(new GatewayError("client_gone", "gone"));
     } else {
       const reader = (await pending).response.body?.getReader();
       await reader?.read();
@@ -369,6 +369,41 @@ test("a request that already passed this gateway is refused", async () => {
   Object.assign(it.exchange, { hops: ["other", "this-gateway"] });
   expect((await it.ask(hello)).response.status).toBe(508);
   expect(it.transport.sent).toEqual([]);
+});
+
+test("a body nested beyond reason is refused as the client's fault", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  const deep = "[".repeat(150_000) + "]".repeat(150_000);
+  const tools = `[{"type":"function","function":{"name":"f","parameters":{"a":${deep}}}}]`;
+  const { response } = await it.ask(`{"model":"local","messages":[{"role":"user","content":"x"}],"tools":${tools}}`);
+  expect(response.status).toBe(400);
+});
+
+test("a connection that broke before any answer is tried once more on a fresh one", async () => {
+  const reset: Script = () => {
+    throw new GatewayError("unreachable", "The upstream closed the connection.", { reset: true });
+  };
+  const it = gateway({ local: [reset, completion("hi")] });
+  const pending = it.ask(hello);
+  await it.clock.advance(10);
+  expect((await pending).response.headers.get("x-router-backend")).toBe("local");
+  expect(it.transport.sent).toHaveLength(2);
+});
+
+test("a parameter that the upstream knows by another name is renamed once, its value untouched", async () => {
+  const refused = answer(400, {
+    error: {
+      message:
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+      type: "invalid_request_error",
+      param: "max_tokens",
+      code: "unsupported_parameter",
+    },
+  });
+  const it = gateway({ local: [refused, completion("hi")] });
+  const reply = await it.ask({ ...hello, max_tokens: 7 });
+  expect(reply.response.status).toBe(200);
+  expect(it.transport.sent[1]?.body).toEqual({ model: "small", messages: hello.messages, max_completion_tokens: 7 });
 });
 
 test("errors before a decision carry only the id", async () => {

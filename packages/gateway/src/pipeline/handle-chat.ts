@@ -180,7 +180,7 @@ export function replyError(
   hold: Hold | undefined,
   accounts: Accounts,
 ): Reply {
-  const gone = exchange.abort.signal.aborted;
+  const gone = exchange.client.reason !== undefined;
   exchange.error = error;
   exchange.status = gone ? 499 : error.status;
   exchange.served = exchange.attempts.at(-1)?.target;

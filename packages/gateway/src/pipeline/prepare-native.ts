@@ -24,8 +24,10 @@ export function prepareNative(
   const hideUsage = chat.stream && !chat.includeUsage;
   const body = native.editRequest(raw, {
     model: target.model,
+    isModelNamed: chat.model === target.model,
     addUsage: hideUsage,
     remove: [...gatewayFields, ...removed, ...stripped],
+    rename: repairs.filter((repair) => repair.type === "rename-param"),
     maxTokens: limit?.maxTokens,
   });
   return {

@@ -56,9 +56,13 @@ export function prepareTranslated(
   const body: Record<string, unknown> = { ...encoded.body };
   const dropped = [...encoded.dropped];
   for (const repair of repairs) {
-    if (repair.type !== "drop-param") continue;
-    delete body[repair.param];
-    dropped.push(repair.param);
+    if (repair.type === "rename-param") {
+      body[repair.to] = body[repair.from];
+      delete body[repair.from];
+    } else if (repair.type === "drop-param") {
+      delete body[repair.param];
+      dropped.push(repair.param);
+    }
   }
   const meta: ReplyMeta = { ...identity, model: target.model, includeUsage: chat.includeUsage };
   const whole = (completion: ChatCompletion): WholeReply => ({

@@ -29,6 +29,9 @@ export class ClientStream {
   readonly #deps: RelayDeps;
   #committed: StreamCommitted | undefined;
   #settled = false;
+  /** Since when the client waits for the next piece; undefined while none is asked for. */
+  #waitingSinceMs: number | undefined;
+  #stopKeepAlive = (): void => {};
 
   constructor(exchange: Exchange, deps: RelayDeps) {
     this.#exchange = exchange;
@@ -45,36 +48,29 @@ export class ClientStream {
    * the error in-band through `renderError`.
    */
   bodyOf(
-    begin: () => Promise<StreamCommitted | string>,
+    begin: () => Promise<StreamCommitted>,
     renderError: ((error: GatewayError) => string) | undefined,
   ): ReadableStream<Uint8Array> {
     let started = false;
     return new ReadableStream<Uint8Array>(
       {
+        start: (controller) => this.#keepAlive(controller),
         pull: async (controller) => {
-          const stopKeepAlive = this.#keepAlive(controller);
+          this.#waitingSinceMs = this.#exchange.clock.monotonicMs();
           try {
-            if (!started) {
+            if (started) await this.#relayNext(controller);
+            else {
               started = true;
-              const first = await begin();
-              if (typeof first === "string") {
-                this.#finish(controller, first, "ok");
-                return;
-              }
-              this.#committed = first;
-              if (first.done) this.#ended(controller, first, first.held);
-              else controller.enqueue(encoder.encode(first.held));
-              return;
+              this.#relayFirst(controller, await begin());
             }
-            await this.#relayNext(controller);
           } catch (thrown) {
-            this.#broke(controller, GatewayError.from(thrown), renderError);
+            this.#broke(controller, this.#readError(thrown), renderError);
           } finally {
-            stopKeepAlive();
+            this.#waitingSinceMs = undefined;
           }
         },
         cancel: () => {
-          this.#exchange.abort.abort(new GatewayError("client_gone", "The client closed the connection."));
+          this.#exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
           this.#committed?.end.abandoned();
           this.#committed?.stream.reader.cancel().catch(() => {});
           this.#settle("client_gone");
@@ -84,20 +80,29 @@ export class ClientStream {
     );
   }
 
+  #readError(thrown: unknown): GatewayError {
+    const committed = this.#committed;
+    return committed === undefined ? GatewayError.from(thrown) : readError(thrown, committed.signal);
+  }
+
+  #relayFirst(controller: ReadableStreamDefaultController<Uint8Array>, first: StreamCommitted): void {
+    this.#committed = first;
+    if (first.done) this.#ended(controller, first, first.held);
+    else controller.enqueue(encoder.encode(first.held));
+  }
+
   async #relayNext(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     const committed = this.#committed;
     if (committed === undefined) return;
     for (;;) {
-      const step = await readStep(committed.stream).catch((thrown) => {
-        throw readError(thrown, committed.signal);
-      });
-      if (step.done) {
-        this.#ended(controller, committed, step.text);
+      const { text, done } = await readStep(committed.stream);
+      if (done) {
+        this.#ended(controller, committed, text);
         return;
       }
       // A read that holds no complete event gives nothing to send; the pull goes on.
-      if (step.text === "") continue;
-      controller.enqueue(encoder.encode(step.text));
+      if (text === "") continue;
+      controller.enqueue(encoder.encode(text));
       return;
     }
   }
@@ -121,7 +126,7 @@ export class ClientStream {
   ): void {
     const exchange = this.#exchange;
     const committed = this.#committed;
-    if (exchange.abort.signal.aborted) {
+    if (exchange.client.reason !== undefined) {
       committed?.end.abandoned();
       this.#settle("client_gone");
       close(controller);
@@ -148,6 +153,7 @@ export class ClientStream {
   #settle(outcome: "ok" | "error" | "interrupted" | "client_gone"): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#stopKeepAlive();
     const relay = this.#committed?.stream.relay;
     if (relay?.usage !== undefined) this.#exchange.usage = relay.usage;
     const { accounts, hold, settled } = this.#deps;
@@ -155,17 +161,20 @@ export class ClientStream {
   }
 
   /** Sends comments while the upstream is silent; only between events, so nothing is ever torn. */
-  #keepAlive(controller: ReadableStreamDefaultController<Uint8Array>): () => void {
+  #keepAlive(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { clock } = this.#exchange;
     const { keepAlive, keepAliveMs } = this.#deps;
-    const bytes = encoder.encode(keepAlive);
-    let cancel = clock.after(keepAliveMs, function again() {
-      // A stream the client has just cancelled takes nothing more.
-      if (controller.desiredSize === null) return;
-      controller.enqueue(bytes);
-      cancel = clock.after(keepAliveMs, again);
-    });
-    return () => cancel();
+    const check = (): void => {
+      const since = this.#waitingSinceMs;
+      const silentMs = since === undefined ? 0 : clock.monotonicMs() - since;
+      const due = silentMs >= keepAliveMs;
+      if (due) {
+        controller.enqueue(encoder.encode(keepAlive));
+        this.#waitingSinceMs = clock.monotonicMs();
+      }
+      this.#stopKeepAlive = clock.after(due ? keepAliveMs : keepAliveMs - silentMs, check);
+    };
+    this.#stopKeepAlive = clock.after(keepAliveMs, check);
   }
 }
 

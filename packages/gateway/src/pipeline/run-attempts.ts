@@ -45,7 +45,7 @@ export async function runAttempts(
     } catch (thrown) {
       const error = GatewayError.from(thrown);
       failures.push(error);
-      if (exchange.abort.signal.aborted || !mayGoOn(error, exchange, deps.limits)) throw error;
+      if (exchange.client.reason !== undefined || !mayGoOn(error, exchange, deps.limits)) throw error;
       if (error.row.retryOther === "larger-window") windowAbove = target.contextWindow ?? error.detail.limit ?? 0;
     }
   }
@@ -75,7 +75,7 @@ async function tryTarget(
       return { target, prepared, committed: await attempt(target, prepared, exchange, deps) };
     } catch (thrown) {
       const error = GatewayError.from(thrown);
-      if (exchange.abort.signal.aborted || exchange.attempts.length >= deps.limits.maxAttempts) throw error;
+      if (exchange.client.reason !== undefined || exchange.attempts.length >= deps.limits.maxAttempts) throw error;
       if (canRepair(error.detail.repair, repairs)) {
         repairs.push(error.detail.repair);
         continue;
@@ -97,6 +97,8 @@ function canRepair(repair: Repair | undefined, done: readonly Repair[]): repair 
 function retryWait(error: GatewayError, retries: number, hasOther: boolean, deps: AttemptLoopDeps): number | undefined {
   const { limits, randomness } = deps;
   const { retrySame } = error.row;
+  // The request met a pooled connection that the upstream was closing: a fresh one is tried at once, and only once.
+  if (error.detail.reset === true && retries === 0) return 0;
   if (retrySame === "no" || error.detail.repair !== undefined) return undefined;
   // Waiting for a busy or absent target is worth it only where nobody else can serve.
   if (hasOther && (retrySame === "after-wait" || error.detail.refused === true)) return undefined;
@@ -108,7 +110,7 @@ function retryWait(error: GatewayError, retries: number, hasOther: boolean, deps
 
 async function backOff(waitMs: number, exchange: Exchange): Promise<void> {
   const startedMs = exchange.clock.monotonicMs();
-  await sleep(waitMs, exchange.clock, exchange.abort.signal);
+  await sleep(waitMs, exchange.clock, exchange.client);
   exchange.waitedMs += exchange.clock.monotonicMs() - startedMs;
 }
 

@@ -1,20 +1,17 @@
 import type { Clock } from "../lib/clock.ts";
+import type { Hangup } from "../lib/hangup.ts";
 
-/** Waits; rejects with the signal's reason as soon as it aborts. */
-export function sleep(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+/** Waits; rejects with the reason as soon as the client hangs up. */
+export function sleep<Reason>(ms: number, clock: Clock, client: Hangup<Reason>): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
+    let unlisten = (): void => {};
     const cancel = clock.after(ms, () => {
-      signal.removeEventListener("abort", aborted);
+      unlisten();
       resolve();
     });
-    const aborted = (): void => {
+    unlisten = client.listen((reason) => {
       cancel();
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", aborted, { once: true });
+      reject(reason);
+    });
   });
 }

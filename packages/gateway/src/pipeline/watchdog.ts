@@ -52,42 +52,46 @@ export class Watchdog {
     this.#cancel = undefined;
   }
 
-  /** The limits still in force, as monotonic deadlines. */
-  #deadlines(): { atMs: number; error: () => GatewayError }[] {
+  /** The earliest deadline in force, as monotonic time; never later than one idle limit from now. */
+  #nextMs(nowMs: number): number {
     const { connectMs, firstContentMs, idleMs, totalMs } = this.#limits;
-    const start = this.#startedMs;
-    const all = [{ atMs: start + totalMs, error: () => timeoutError("total_timeout", "did not finish", totalMs) }];
-    if (!this.#connected) {
-      all.push({
-        atMs: start + connectMs,
-        error: () => timeoutError("connect_timeout", "took no connection", connectMs),
-      });
+    let next = Math.min(this.#startedMs + totalMs, (this.#listeningMs ?? nowMs) + idleMs);
+    if (!this.#connected) next = Math.min(next, this.#startedMs + connectMs);
+    if (!this.#content) next = Math.min(next, this.#startedMs + firstContentMs);
+    return next;
+  }
+
+  /** The limit that is broken, the tightest first. */
+  #broken(nowMs: number): GatewayError | undefined {
+    const { connectMs, firstContentMs, idleMs, totalMs } = this.#limits;
+    const elapsedMs = nowMs - this.#startedMs;
+    if (!this.#connected && elapsedMs >= connectMs) {
+      return timeoutError("connect_timeout", "took no connection", connectMs);
     }
-    if (!this.#content) {
-      const error = () => timeoutError("first_content_timeout", "sent no content", firstContentMs);
-      all.push({ atMs: start + firstContentMs, error });
+    if (!this.#content && elapsedMs >= firstContentMs) {
+      return timeoutError("first_content_timeout", "sent no content", firstContentMs);
     }
-    if (this.#listeningMs !== undefined) {
-      all.push({ atMs: this.#listeningMs + idleMs, error: () => timeoutError("idle_timeout", "fell silent", idleMs) });
+    if (this.#listeningMs !== undefined && nowMs - this.#listeningMs >= idleMs) {
+      return timeoutError("idle_timeout", "fell silent", idleMs);
     }
-    return all;
+    if (elapsedMs >= totalMs) return timeoutError("total_timeout", "did not finish", totalMs);
+    return undefined;
   }
 
   #arm(nowMs: number): void {
-    const next = Math.min(...this.#deadlines().map((deadline) => deadline.atMs), nowMs + this.#limits.idleMs);
-    this.#cancel = this.#clock.after(Math.max(1, next - nowMs), () => this.#check());
+    this.#cancel = this.#clock.after(Math.max(1, this.#nextMs(nowMs) - nowMs), () => this.#check());
   }
 
   #check(): void {
     if (this.#stopped) return;
     const nowMs = this.#clock.monotonicMs();
-    const broken = this.#deadlines().find((deadline) => deadline.atMs <= nowMs);
-    if (broken === undefined) {
+    const error = this.#broken(nowMs);
+    if (error === undefined) {
       this.#arm(nowMs);
       return;
     }
     this.#stopped = true;
-    this.#expire(broken.error());
+    this.#expire(error);
   }
 }
 

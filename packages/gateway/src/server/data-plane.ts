@@ -32,7 +32,8 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
   app.post("/v1/chat/completions", async ({ req: { raw: request } }) => {
     const { headers } = request;
     const exchange = new Exchange({ id: randomness.id(), dialect: dialect.name, clock, hops: readHops(headers) });
-    const left = (): void => exchange.abort.abort(new GatewayError("client_gone", "The client closed the connection."));
+    const left = (): void =>
+      exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
     if (request.signal.aborted) left();
     else request.signal.addEventListener("abort", left, { once: true });
     const arrival = { headers, readBody: () => readBody(request, deps.limits, clock) };
@@ -60,14 +61,16 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
     const headers = { "x-router-decision-id": id, "x-should-retry": "false" };
     return Response.json(dialect.encodeError(error, id), { status: error.status, headers });
   };
-  app.notFound(({ req }) =>
-    answer(
-      new GatewayError(
-        "not_found",
-        `There is nothing at ${req.method} ${req.path.slice(0, 120)}. The API begins at /v1.`,
-      ),
-    ),
-  );
+  app.notFound(({ req }) => {
+    const methods = app.routes.filter((route) => route.path === req.path).map((route) => route.method);
+    const path = req.path.slice(0, 120);
+    if (methods.length === 0) {
+      return answer(new GatewayError("not_found", `There is nothing at ${req.method} ${path}. The API begins at /v1.`));
+    }
+    const response = answer(new GatewayError("method_not_allowed", `${path} takes ${methods.join(", ")} only.`));
+    response.headers.set("allow", methods.join(", "));
+    return response;
+  });
   app.onError((thrown) => {
     const error = GatewayError.from(thrown);
     if (error.row.fault === "gateway") for (const sink of chat.accounts.sinks) sink.operatorAlert(error, "-");

@@ -18,20 +18,23 @@ export async function readBody(
   const announced = Number(request.headers.get("content-length") ?? "");
   if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
   if (request.body === null) return "";
-  let cancelTimer = (): void => {};
-  const late = new Promise<never>((_, reject) => {
-    cancelTimer = clock.after(bodyTimeoutMs, () => {
+  // A body that announced its size cannot grow beyond it: the runtime enforces the length.
+  const body = announced > 0 ? request.text() : readCounted(request.body, maxBodyBytes);
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(bodyTimeoutMs, () => {
       reject(new GatewayError("request_timeout", `The request body did not arrive within ${bodyTimeoutMs} ms.`));
     });
+    body.then(
+      (text) => {
+        cancel();
+        resolve(text);
+      },
+      (thrown) => {
+        cancel();
+        reject(thrown);
+      },
+    );
   });
-  try {
-    // A body that announced its size cannot grow beyond it: the runtime enforces the length.
-    const body = announced > 0 ? request.text() : readCounted(request.body, maxBodyBytes);
-    body.catch(() => {});
-    return await Promise.race([body, late]);
-  } finally {
-    cancelTimer();
-  }
 }
 
 async function readCounted(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {

@@ -103,5 +103,6 @@ function unreachable(thrown: unknown, signal: AbortSignal): GatewayError {
     explanations[code] ??
     (/CERT|TLS|SSL/.test(code) ? "has a certificate that is not trusted" : "could not be reached");
   const refused = /REFUSED|Refused|NOTFOUND/.test(code);
-  return new GatewayError("unreachable", `The upstream ${what}.`, { cause: thrown, refused });
+  const reset = code === "ECONNRESET" || code === "ConnectionClosed";
+  return new GatewayError("unreachable", `The upstream ${what}.`, { cause: thrown, refused, reset });
 }

@@ -7,13 +7,24 @@ import { NativeScan } from "./native-scan.ts";
 const includeUsage: JsonEdit = { type: "inside", edits: new Map([["include_usage", setMember(true)]]) };
 const limitNames = ["max_completion_tokens", "max_tokens"] as const;
 
-function editRequest(raw: string, { model, addUsage, remove, maxTokens }: NativeEdits): string {
+function editRequest(raw: string, edit: NativeEdits): string {
+  const { model, isModelNamed, addUsage, remove, rename, maxTokens } = edit;
+  // A quoted member name cannot hide: a text without it has no such member (an escaped spelling is edited below).
+  const untouched = isModelNamed && !addUsage && rename.length === 0 && maxTokens === undefined;
+  if (untouched && !raw.includes("\\u") && !remove.some((name) => raw.includes(`"${name}"`))) return raw;
   const edits = new Map<string, JsonEdit>([["model", setMember(model)]]);
   for (const name of remove) edits.set(name, removeMember);
   if (addUsage) edits.set("stream_options", includeUsage);
   if (maxTokens !== undefined) {
     const used = limitNames.filter((name) => raw.includes(`"${name}"`));
     for (const name of used.length > 0 ? used : ["max_tokens"]) edits.set(name, setMember(maxTokens));
+  }
+  if (rename.length > 0) {
+    const body = JSON.parse(raw) as Record<string, unknown>;
+    for (const { from, to } of rename) {
+      if (from in body) edits.set(to, edits.get(from) ?? setMember(body[from]));
+      edits.set(from, removeMember);
+    }
   }
   return editJson(raw, edits);
 }

@@ -36,12 +36,12 @@ function decisionFields(record: ExchangeRecord, debug: boolean): Record<string, 
 }
 
 /** Writes one `route_decision` line per exchange at `info`; at `debug` with every exclusion and attempt. */
-export function logSink({ logger, flush }: LogOutput): Sink {
+export function logSink({ logger, writeInfo, flush }: LogOutput): Sink {
   return {
     name: "log",
     exchangeSettled(record) {
       if (!logger.isLevelEnabled("info")) return;
-      logger.info(decisionFields(record, logger.isLevelEnabled("debug")));
+      writeInfo(decisionFields(record, logger.isLevelEnabled("debug")));
     },
     operatorAlert(error: GatewayError, exchangeId) {
       const { cause, target, upstreamStatus } = error.detail;

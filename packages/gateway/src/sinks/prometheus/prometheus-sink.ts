@@ -1,6 +1,7 @@
-import { Counter, Histogram, Registry } from "@prometheus-io/client";
+import type { RoutingReason } from "@fairlead/contract/names";
 import type { ExchangeRecord } from "../../core/exchange-record.ts";
 import type { Sink } from "../../telemetry/sink.ts";
+import { Counter, Histogram, Registry } from "./client.ts";
 
 /** Seconds; from fast answers to long generations. */
 const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -10,10 +11,17 @@ const overheadBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.
 const type = { local: "cluster", cloud: "external" } as const;
 const none = "none";
 
+interface Series {
+  readonly requests: { inc(): void };
+  readonly duration: { observe(seconds: number): void };
+  readonly decisions: { inc(): void } | undefined;
+}
+
 /** Counts settled exchanges for `/metrics`. Labels hold only configured names and closed lists, so they are bounded. */
 export class PrometheusSink implements Sink {
   readonly name = "prometheus";
   readonly #registry = new Registry();
+  readonly #series = new Map<string, Series>();
   readonly #requests = new Counter({
     name: "llm_router_requests_total",
     help: "Chat requests by the upstream that served them and the HTTP status.",
@@ -48,17 +56,32 @@ export class PrometheusSink implements Sink {
 
   exchangeSettled(record: ExchangeRecord): void {
     const target = record.served?.upstream ?? none;
-    this.#requests.inc({ target, status: String(record.status) });
-    this.#duration.observe({ target }, record.durationMs / 1000);
-    this.#overhead.observe(record.overheadMs / 1000);
-    if (record.reason === undefined) return;
     const placement = record.served === undefined ? none : type[record.served.placement];
-    this.#decisions.inc({ target, type: placement, reason: record.reason });
+    const series = this.#seriesOf(target, placement, record.status, record.reason);
+    series.requests.inc();
+    series.duration.observe(record.durationMs / 1000);
+    series.decisions?.inc();
+    this.#overhead.observe(record.overheadMs / 1000);
     const { fallback } = record;
     if (fallback !== undefined) {
       const from = fallback.from.slice(0, fallback.from.indexOf("/"));
       this.#fallbacks.inc({ from, to: target, reason: fallback.why });
     }
+  }
+
+  /** Finding a series by its labels costs more than counting in it. */
+  #seriesOf(target: string, placement: string, status: number, reason: RoutingReason | undefined): Series {
+    const key = `${target} ${status} ${reason ?? ""}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = {
+        requests: this.#requests.labels({ target, status: String(status) }),
+        duration: this.#duration.labels({ target }),
+        decisions: reason && this.#decisions.labels({ target, type: placement, reason }),
+      };
+      this.#series.set(key, series);
+    }
+    return series;
   }
 
   operatorAlert(): void {}

@@ -19,12 +19,15 @@ export class MemoryCounterStore implements CounterStore {
     const current = this.#windows.get(key);
     // An amount for a window that is already over changes nothing that can still be read.
     if (current !== undefined && index < current.index) return 0;
-    const window = current?.index === index ? current : { index, sum: 0 };
-    window.sum += amount;
+    if (current?.index === index) {
+      current.sum += amount;
+      return current.sum;
+    }
+    // A key moves to the end once a window, which is order enough to know which were left alone longest.
     this.#windows.delete(key);
-    this.#windows.set(key, window);
+    this.#windows.set(key, { index, sum: amount });
     if (this.#windows.size > this.#maxKeys) this.#evictOldest();
-    return window.sum;
+    return amount;
   }
 
   read(key: string, windowMs: number, nowMs: number): number {
