@@ -138,6 +138,8 @@ async function main(): Promise<number> {
   }
 }
 
+// The runtime would ask a configured proxy for this machine's own addresses too.
+process.env["NO_PROXY"] = [process.env["NO_PROXY"], "127.0.0.1,localhost,::1"].filter(Boolean).join(",");
 try {
   process.exitCode = await main();
 } catch (error) {
