@@ -288,7 +288,7 @@ try {
   console.log("");
   const names = readdirSync(stage.root, { recursive: true });
   const stray = names.filter((name) =>
-    /\.test\.ts$|node_modules\/(vitest|openai|typescript|@biomejs|@oven)$/.test(name),
+    /packages\/.*\.test\.ts$|node_modules\/(vitest|openai|typescript|@biomejs|@oven)$/.test(name),
   );
   verify("holds no tests, tools or second runtime", stray.length === 0, stray.slice(0, 5).join(", "));
   await tryOut(stage);
