@@ -25,8 +25,9 @@ export function shareLine(localShare: number): string {
   return `${label("served locally")}${percent(localShare)} of the served requests (about 80% is meant)`;
 }
 
-function verdictLine({ metric, threshold, observed, passed }: Verdict): string {
-  const shown = metric === "http_req_failed" ? percent(observed) : time(observed);
+function verdictLine({ metric, threshold, observed, passed }: Verdict, samples: number | undefined): string {
+  // As in k6, a threshold on what never happened holds.
+  const shown = samples === 0 ? "no samples" : metric === "http_req_failed" ? percent(observed) : time(observed);
   return `  ${passed ? "✓" : "✗"} ${metric} '${threshold}' (${shown})`;
 }
 
@@ -44,7 +45,7 @@ export function summary(result: LoadResult, seconds: number, statuses: Readonly<
   return [
     "",
     "  THRESHOLDS",
-    ...result.verdicts.map(verdictLine),
+    ...result.verdicts.map((verdict) => verdictLine(verdict, result.trends[verdict.metric]?.count)),
     "",
     "  TOTALS",
     `${label("http_reqs")}${perSecond(result.requests)}  (${answers.join(", ")})`,
