@@ -2,6 +2,7 @@ import type { FairleadConfig } from "@fairlead/contract/config-schema";
 import { configSchema } from "@fairlead/contract/config-schema";
 import type { ConfigSource } from "../config/config-source.ts";
 import { resolveCatalogue } from "../config/resolve-catalogue.ts";
+import { adequateFromEnvironment } from "../config/zero-config.ts";
 import { simulatedUpstreams } from "../upstreams/simulated-upstreams.ts";
 
 /** Simulated upstreams of this process, and the config that has them. */
@@ -31,10 +32,17 @@ export async function addSimulated(
   const started = await Promise.all(
     missing.map(async (spec) => ({ spec, simulator: await startSimulator(spec.simulator) })),
   );
+  // A file says itself what its models are trusted with; without one the environment does.
+  const adequate = source.file === undefined ? adequateFromEnvironment(env) : {};
   const upstreams = Object.fromEntries(
     started.map(({ spec, simulator }) => [
       spec.name,
-      { preset: spec.preset, baseUrl: `${simulator.url}/v1`, auth: { type: "none" as const }, models: spec.models },
+      {
+        preset: spec.preset,
+        baseUrl: `${simulator.url}/v1`,
+        auth: { type: "none" as const },
+        models: spec.models?.map((model) => ({ ...model, adequate })),
+      },
     ]),
   );
   const added = configSchema.parse({ upstreams }).upstreams;

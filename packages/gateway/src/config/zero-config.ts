@@ -90,6 +90,14 @@ function readWishes(env: Env): Wishes {
   return { origin: server?.origin, baseUrl: server?.baseUrl, healthTimeoutMs, adequate };
 }
 
+/**
+ * What the environment trusts local models with, for models that were not found but made up.
+ * @throws ConfigError when a variable cannot be understood
+ */
+export function adequateFromEnvironment(env: Env): Wishes["adequate"] {
+  return readWishes(env).adequate;
+}
+
 function listOf(models: readonly ServedModel[], wishes: Wishes): DeploymentConfigInput[] {
   return models.map(({ id, contextWindow }) => ({
     id,
