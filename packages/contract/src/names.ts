@@ -82,6 +82,12 @@ export const routingReasons = [
   "breaker_open",
   /** The preferred deployment asked to be left alone for a while. */
   "rate_limited",
+  /** The provider refuses the gateway's key. */
+  "key_refused",
+  /** The account at the provider is out of money or quota. */
+  "quota_exhausted",
+  /** The upstream does not serve the model it is configured for. */
+  "model_missing",
   /** A strategy that the client or the config chose decided. */
   "strategy",
 ] as const;

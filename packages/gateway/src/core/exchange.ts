@@ -46,7 +46,7 @@ export class Exchange {
   usage: TokenUsage = noUsage;
   /** True when `usage` is the gateway's own guess because the upstream never said. */
   usageEstimated = false;
-  /** Milliseconds spent waiting for upstreams and back-offs before the answer's headers. */
+  /** Milliseconds spent waiting for the client's body, upstreams and back-offs before the answer's headers. */
   waitedMs = 0;
   /** Milliseconds of the gateway's own work before the answer's headers. */
   overheadMs = 0;
@@ -74,6 +74,10 @@ export class Exchange {
 
   /** Fixes the overhead at the moment the answer's headers are known. */
   markAnswered(): void {
-    this.overheadMs = Math.max(0, this.clock.monotonicMs() - this.startedMs - this.waitedMs);
+    const nowMs = this.clock.monotonicMs();
+    const last = this.attempts.at(-1);
+    const running = last !== undefined && last.endedMs === undefined && last.firstContentMs === undefined;
+    const waitingMs = running ? nowMs - last.startedMs : 0;
+    this.overheadMs = Math.max(0, nowMs - this.startedMs - this.waitedMs - waitingMs);
   }
 }

@@ -1,3 +1,4 @@
+import type { RoutingReason } from "@fairlead/contract/names";
 import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError } from "../core/errors.ts";
 import type { Attempt } from "../core/exchange.ts";
@@ -7,6 +8,12 @@ import type { LiveState } from "../routing/live-state.ts";
 /** How long a target is left alone when it did not say. */
 const defaultCoolMs = 1_000;
 const longCoolMs = 60_000;
+/** How soon a loading model is asked again. */
+const loadingCoolMs = 2_000;
+
+function fullReason(target: Deployment): RoutingReason {
+  return target.upstream.placement === "local" ? "local_full" : "rate_limited";
+}
 
 /** Reports how one attempt ended to everything that keeps count, once, whichever way it ends. */
 export class AttemptEnd {
@@ -62,25 +69,31 @@ export class AttemptEnd {
   #updateLiveState(error: GatewayError, nowMs: number): void {
     const { upstream } = this.#target;
     const state = this.#live.deployment(this.#target);
-    const cool = (ms: number): void => {
+    const cool = (ms: number, reason: RoutingReason): void => {
       state.coolUntilMs = Math.max(state.coolUntilMs, nowMs + Math.min(ms, longCoolMs));
+      state.coolReason = reason;
     };
     switch (error.code) {
       case "rate_limited":
+        cool(error.detail.retryAfterMs ?? defaultCoolMs, "rate_limited");
+        return;
       case "overloaded":
-        if (error.detail.retryAfterMs !== undefined || error.code === "rate_limited") {
-          cool(error.detail.retryAfterMs ?? defaultCoolMs);
-        }
+        if (error.detail.retryAfterMs !== undefined) cool(error.detail.retryAfterMs, fullReason(this.#target));
         return;
       case "quota_exhausted":
+        cool(longCoolMs, "quota_exhausted");
+        return;
       case "upstream_auth":
+        cool(longCoolMs, "key_refused");
+        return;
       case "model_not_found":
-        cool(longCoolMs);
+        cool(longCoolMs, "model_missing");
+        return;
+      // Only this model is known to load; what else the upstream serves may be ready.
+      case "model_loading":
+        cool(error.detail.retryAfterMs ?? loadingCoolMs, "local_cold");
         return;
       // Only a probe finds out that such an upstream is back, so without one the breaker alone decides.
-      case "model_loading":
-        if (upstream.health !== undefined) this.#live.markCold(upstream.name, nowMs);
-        return;
       case "unreachable":
         if (upstream.health !== undefined && error.detail.refused) this.#live.markUnreachable(upstream.name);
         return;

@@ -1,4 +1,4 @@
-import type { Deployment } from "../core/deployment.ts";
+import type { Deployment, Upstream } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Attempt, Exchange } from "../core/exchange.ts";
 import { sseReader } from "../framing/sse-reader.ts";
@@ -7,7 +7,6 @@ import type { LiveState } from "../routing/live-state.ts";
 import { authHeaders } from "../upstreams/auth/auth-headers.ts";
 import type { Transport } from "../upstreams/transport.ts";
 import { AttemptEnd } from "./attempt-end.ts";
-import { linkAbort } from "./link-abort.ts";
 import type { Prepared, WholeReply } from "./prepared.ts";
 import { drain, type OpenStream, readError, readStep } from "./read-events.ts";
 import { readFailure, readText } from "./read-text.ts";
@@ -34,9 +33,6 @@ export interface AttemptDeps {
   readonly instanceId: string;
 }
 
-/** A host that answered this recently is taken as reachable without asking. */
-const freshAnswerMs = 10_000;
-
 /**
  * Asks one target once. Resolves when it has committed: whole answers when complete, streams at their first content.
  * Every timer, listener and body is released on every other exit.
@@ -59,7 +55,10 @@ export async function attempt(
   exchange.attempts.push(entry);
   const abort = new AbortController();
   const unlink = exchange.client.listen((reason) => abort.abort(reason));
-  const watchdog = new Watchdog(clock, target.upstream.timeouts, (error) => abort.abort(error));
+  const watchdog = new Watchdog(clock, target.upstream.timeouts, {
+    expired: (error) => abort.abort(error),
+    doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
+  });
   // A whole answer shows nothing before it is complete: only the total limit can judge it.
   if (!prepared.streams) watchdog.content();
   const end = new AttemptEnd(entry, target, deps.live, clock, () => {
@@ -81,27 +80,30 @@ export async function attempt(
   }
 }
 
+/**
+ * Finds out whether a host that has not answered yet is there at all: a request cannot tell a dead host from a slow one,
+ * a bare connection beside it can. A refusal proves nothing, for the request may run on an older connection.
+ */
+function reach(
+  upstream: Upstream,
+  sinceMs: number,
+  { transport, live }: AttemptDeps,
+  signal: AbortSignal,
+  connected: () => void,
+): void {
+  if (upstream.proxy !== undefined || live.lastAnswerMs(upstream.name) > sinceMs) connected();
+  else transport.reach(upstream, signal).then(connected, connected);
+}
+
 async function send(
   target: Deployment,
   prepared: Prepared,
   exchange: Exchange,
-  { transport, live, instanceId }: AttemptDeps,
+  { transport, instanceId }: AttemptDeps,
   signal: AbortSignal,
   watchdog: Watchdog,
 ): Promise<Response> {
   const { upstream } = target;
-  // A request cannot tell a dead host from a slow one; a bare connection beside it can, and costs nothing when fresh.
-  if (exchange.clock.monotonicMs() - live.lastAnswerMs(upstream.name) < freshAnswerMs || upstream.proxy !== undefined) {
-    watchdog.connected();
-  } else {
-    const reached = new AbortController();
-    const unlink = linkAbort(signal, reached);
-    transport
-      .reach(upstream, reached.signal)
-      .then(() => watchdog.connected())
-      .catch(() => {})
-      .finally(unlink);
-  }
   const response = await transport.send(upstream, {
     method: "POST",
     url: upstream.baseUrl + prepared.path,

@@ -51,11 +51,13 @@ export async function handleChat(
     const principal = authenticate(arrival.headers, deps.keys);
     exchange.principal = principal;
     refuseLoops(exchange, deps.instanceId);
+    const readMs = exchange.clock.monotonicMs();
     const raw = await arrival.readBody();
+    exchange.waitedMs += exchange.clock.monotonicMs() - readMs;
     const body = parseBody(raw);
     const wish = readRoutingWish(arrival.headers, body);
     const chat = dialect.decodeRequest(body);
-    exchange.asked = chat.model ?? "auto";
+    exchange.asked = chat.model?.slice(0, 256) ?? "auto";
     exchange.stream = chat.stream;
     const decision = plan(chat, wish, deps.catalogue, deps.live, exchange.clock.monotonicMs());
     exchange.decision = decision;

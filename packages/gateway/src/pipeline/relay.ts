@@ -133,6 +133,8 @@ export class ClientStream {
       return;
     }
     exchange.error = error;
+    // The wire said 200 when all was well; records tell how it ended.
+    exchange.status = error.status;
     committed?.end.failed(error);
     committed?.stream.reader.cancel().catch(() => {});
     const relay: StreamRelay | undefined = committed?.stream.relay;

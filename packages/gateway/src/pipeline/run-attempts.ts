@@ -43,6 +43,9 @@ export async function runAttempts(
     left = left.filter((other) => other !== target);
     const { upstream, contextWindow } = target;
     if (contextWindow !== undefined && contextWindow <= windowAbove) continue;
+    // The plan is a moment old by now: others may have opened this breaker or taken its trials.
+    const { breaker } = deps.live.deployment(target);
+    if (failures.length > 0 && left.length > 0 && !breaker.admits(exchange.clock.monotonicMs())) continue;
     try {
       return await tryTarget(request, target, left.length > 0, exchange, deps);
     } catch (thrown) {

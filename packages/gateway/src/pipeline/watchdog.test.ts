@@ -7,8 +7,12 @@ const limits = { connectMs: 100, firstContentMs: 500, idleMs: 200, totalMs: 1_00
 function start() {
   const clock = new FakeClock();
   const expired: string[] = [];
-  const watchdog = new Watchdog(clock, limits, (error) => expired.push(error.code));
-  return { clock, watchdog, expired };
+  const doubts: number[] = [];
+  const watchdog = new Watchdog(clock, limits, {
+    expired: (error) => expired.push(error.code),
+    doubted: () => doubts.push(clock.monotonicMs()),
+  });
+  return { clock, watchdog, expired, doubts };
 }
 
 test("a host that takes no connection is given up at its limit, not before", async () => {
@@ -59,4 +63,15 @@ test("a stopped watchdog leaves no timer", async () => {
   expect(clock.waiting).toBe(0);
   await clock.advance(5_000);
   expect(expired).toEqual([]);
+});
+
+test("a silent host is doubted once, at half the connect limit, and not after a sign of life", async () => {
+  const silent = start();
+  const startedMs = silent.clock.monotonicMs();
+  await silent.clock.advance(99);
+  expect(silent.doubts).toEqual([startedMs + 50]);
+  const alive = start();
+  alive.watchdog.heard();
+  await alive.clock.advance(400);
+  expect(alive.doubts).toEqual([]);
 });

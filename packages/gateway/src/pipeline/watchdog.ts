@@ -2,6 +2,13 @@ import type { Timeouts } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 
+export interface WatchdogEvents {
+  /** A limit is broken; called once. */
+  readonly expired: (error: GatewayError) => void;
+  /** Half the connect limit passed without a sign of life: time to find out; called at most once. */
+  readonly doubted: () => void;
+}
+
 /**
  * Ends one attempt when it breaks one of its time limits. One timer serves all limits; `listening` on every read costs a
  * clock read. `stop` must be called on every exit.
@@ -9,19 +16,20 @@ import type { Clock } from "../lib/clock.ts";
 export class Watchdog {
   readonly #clock: Clock;
   readonly #limits: Timeouts;
-  readonly #expire: (error: GatewayError) => void;
+  readonly #on: WatchdogEvents;
   readonly #startedMs: number;
   /** Since when a read is waiting; undefined while nobody reads, for a slow client is not the upstream's silence. */
   #listeningMs: number | undefined;
   #connected = false;
+  #doubted = false;
   #content = false;
   #cancel: (() => void) | undefined;
   #stopped = false;
 
-  constructor(clock: Clock, limits: Timeouts, expire: (error: GatewayError) => void) {
+  constructor(clock: Clock, limits: Timeouts, on: WatchdogEvents) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#expire = expire;
+    this.#on = on;
     this.#startedMs = clock.monotonicMs();
     this.#arm(this.#startedMs);
   }
@@ -56,7 +64,7 @@ export class Watchdog {
   #nextMs(nowMs: number): number {
     const { connectMs, firstContentMs, idleMs, totalMs } = this.#limits;
     let next = Math.min(this.#startedMs + totalMs, (this.#listeningMs ?? nowMs) + idleMs);
-    if (!this.#connected) next = Math.min(next, this.#startedMs + connectMs);
+    if (!this.#connected) next = Math.min(next, this.#startedMs + (this.#doubted ? connectMs : connectMs / 2));
     if (!this.#content) next = Math.min(next, this.#startedMs + firstContentMs);
     return next;
   }
@@ -78,6 +86,12 @@ export class Watchdog {
     return undefined;
   }
 
+  #doubt(nowMs: number): void {
+    if (this.#connected || this.#doubted || nowMs - this.#startedMs < this.#limits.connectMs / 2) return;
+    this.#doubted = true;
+    this.#on.doubted();
+  }
+
   #arm(nowMs: number): void {
     this.#cancel = this.#clock.after(Math.max(1, this.#nextMs(nowMs) - nowMs), () => this.#check());
   }
@@ -87,11 +101,12 @@ export class Watchdog {
     const nowMs = this.#clock.monotonicMs();
     const error = this.#broken(nowMs);
     if (error === undefined) {
+      this.#doubt(nowMs);
       this.#arm(nowMs);
       return;
     }
     this.#stopped = true;
-    this.#expire(error);
+    this.#on.expired(error);
   }
 }
 

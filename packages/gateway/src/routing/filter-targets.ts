@@ -19,7 +19,7 @@ export function exclusionReason(
   }
   const state = live.deployment(target);
   if (!state.breaker.admits(nowMs)) return "breaker_open";
-  if (state.coolUntilMs > nowMs) return "rate_limited";
+  if (state.coolUntilMs > nowMs) return state.coolReason;
   const readiness = live.readiness(target.upstream.name);
   if (readiness !== "cold" && readiness !== "down") return undefined;
   if (target.upstream.placement === "cloud") return "cloud_down";

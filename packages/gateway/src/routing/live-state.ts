@@ -1,3 +1,4 @@
+import type { RoutingReason } from "@fairlead/contract/names";
 import type { Deployment, DeploymentId } from "../core/deployment.ts";
 import type { BreakerLimits } from "../core/gateway-model.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
@@ -9,8 +10,10 @@ export type Readiness = "unknown" | "ready" | "cold" | "down";
 export interface DeploymentState {
   readonly breaker: CircuitBreaker;
   inFlight: number;
-  /** Monotonic time until which the target asked not to be called. */
+  /** Monotonic time until which the target is left alone. */
   coolUntilMs: number;
+  /** Why it is left alone. */
+  coolReason: RoutingReason;
 }
 
 interface UpstreamState {
@@ -36,7 +39,12 @@ export class LiveState {
   deployment(target: Deployment): DeploymentState {
     let state = this.#deployments.get(target.id);
     if (state === undefined) {
-      state = { breaker: new CircuitBreaker(this.#breakerLimits), inFlight: 0, coolUntilMs: 0 };
+      state = {
+        breaker: new CircuitBreaker(this.#breakerLimits),
+        inFlight: 0,
+        coolUntilMs: 0,
+        coolReason: "rate_limited",
+      };
       this.#deployments.set(target.id, state);
     }
     return state;

@@ -12,6 +12,9 @@ import type { Preference } from "./preference.ts";
 import type { RoutingWish } from "./routing-wish.ts";
 import { plainCloud, preferAuto } from "./strategies/auto.ts";
 
+/** A longer model name is no name; it would only fill logs. */
+const longestName = 256;
+
 interface Asked {
   readonly name: string;
   readonly named: NamedTarget | undefined;
@@ -20,6 +23,15 @@ interface Asked {
 
 function resolveName(request: ChatRequest, catalogue: Catalogue): Asked {
   const name = request.model?.trim() ?? "";
+  if (name.length > longestName) {
+    throw new GatewayError(
+      "invalid_request",
+      `\`model\` has ${name.length} characters. Expected at most ${longestName}.`,
+      {
+        param: "model",
+      },
+    );
+  }
   if (name === "" || name === "auto") return { name: "auto", named: undefined, unknown: false };
   const named = catalogue.names.get(name);
   if (named !== undefined) return { name, named, unknown: false };
@@ -48,6 +60,8 @@ function preferNamed(named: NamedTarget, catalogue: Catalogue): Preference {
     reason: named.reason,
     targets: named.targets,
     fallback: onlyCloud && named.fallback === undefined ? onPlacement(chain, "cloud") : chain,
+    // A name with a chain of its own goes nowhere else.
+    standIn: named.fallback === undefined ? plainCloud(catalogue) : [],
     confinedTo: undefined,
   };
 }
@@ -59,13 +73,19 @@ function preferStrategy(strategy: StrategyName, catalogue: Catalogue, features: 
     case "auto":
       return preferAuto(catalogue, features);
     case "local_first":
-      return { reason: "strategy", targets: local, fallback: cloud, confinedTo: undefined };
+      return {
+        reason: "strategy",
+        targets: local,
+        fallback: cloud,
+        standIn: plainCloud(catalogue),
+        confinedTo: undefined,
+      };
     case "cloud_first":
-      return { reason: "strategy", targets: cloud, fallback: local, confinedTo: undefined };
+      return { reason: "strategy", targets: cloud, fallback: local, standIn: [], confinedTo: undefined };
     case "self_hosted_only":
-      return { reason: "strategy", targets: local, fallback: [], confinedTo: "local" };
+      return { reason: "strategy", targets: local, fallback: [], standIn: [], confinedTo: "local" };
     case "cloud_only":
-      return { reason: "strategy", targets: cloud, fallback: [], confinedTo: "cloud" };
+      return { reason: "strategy", targets: cloud, fallback: [], standIn: [], confinedTo: "cloud" };
   }
 }
 
@@ -100,9 +120,13 @@ function finalReason(
 const notReady: ReadonlySet<RoutingReason> = new Set([
   "local_cold",
   "local_down",
+  "local_full",
   "cloud_down",
   "breaker_open",
   "rate_limited",
+  "key_refused",
+  "quota_exhausted",
+  "model_missing",
 ]);
 
 /**
@@ -128,7 +152,7 @@ export function plan(
   const filtered = filterTargets(wanted, request, features, live, nowMs);
   const localUnready = filtered.exclusions.some((exclusion) => notReady.has(exclusion.reason));
   // A local model that is known not to be ready is replaced by the plain cloud model, not by the cheapest one.
-  const chain = allowed(localUnready ? [...plainCloud(catalogue), ...preference.fallback] : preference.fallback);
+  const chain = allowed(localUnready ? [...preference.standIn, ...preference.fallback] : preference.fallback);
   const behind = filterTargets(
     [...new Set(chain)].filter((target) => !wanted.includes(target)),
     request,

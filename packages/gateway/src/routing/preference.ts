@@ -7,5 +7,7 @@ export interface Preference {
   readonly targets: readonly Deployment[];
   /** Tried behind the targets when the request may go elsewhere. */
   readonly fallback: readonly Deployment[];
+  /** Tried before the fallback when a local target is known not to be ready. */
+  readonly standIn: readonly Deployment[];
   readonly confinedTo: Placement | undefined;
 }

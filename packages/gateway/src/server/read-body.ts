@@ -31,11 +31,13 @@ export async function readBody(
       },
       (thrown) => {
         cancel();
-        reject(thrown);
+        reject(thrown instanceof GatewayError ? thrown : new GatewayError("client_gone", gone, { cause: thrown }));
       },
     );
   });
 }
+
+const gone = "The client closed the connection before its request was complete.";
 
 async function readCounted(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {
   const reader = body.getReader();

@@ -20,26 +20,26 @@ const windowOf = (target: Deployment): number => target.contextWindow ?? 0;
 export function preferAuto(catalogue: Catalogue, features: Features): Preference {
   const locals = catalogue.deployments.filter(local);
   const clouds = [...new Set([...plainCloud(catalogue), ...catalogue.fallback, ...catalogue.autoCloud])].filter(cloud);
-  const confinedTo = undefined;
+  const rest = { standIn: plainCloud(catalogue), confinedTo: undefined };
   if (locals.length === 0)
-    return { reason: "no_local", targets: longOr(clouds, catalogue, features), fallback: clouds, confinedTo };
-  if (clouds.length === 0) return { reason: "no_cloud", targets: locals, fallback: [], confinedTo };
+    return { reason: "no_local", targets: longOr(clouds, catalogue, features), fallback: clouds, ...rest };
+  if (clouds.length === 0) return { reason: "no_cloud", targets: locals, fallback: [], ...rest };
   if (features.promptTokens > longPromptTokens) {
     const adequate = locals.filter((target) => isAdequate(target, features));
     if (adequate.length > 0 && features.promptTokens <= veryLongPromptTokens) {
-      return { reason: "local_adequate", targets: adequate, fallback: clouds, confinedTo };
+      return { reason: "local_adequate", targets: adequate, fallback: clouds, ...rest };
     }
     const targets = longOr(clouds, catalogue, features);
-    return { reason: "long_context", targets, fallback: [...clouds, ...locals], confinedTo };
+    return { reason: "long_context", targets, fallback: [...clouds, ...locals], ...rest };
   }
   const adequate = locals.filter((target) => isAdequate(target, features));
   if (adequate.length > 0) {
-    return { reason: "local_adequate", targets: adequate, fallback: catalogue.fallback, confinedTo };
+    return { reason: "local_adequate", targets: adequate, fallback: catalogue.fallback, ...rest };
   }
   const promptFits = locals.some((target) => features.promptTokens <= target.adequate.promptTokens);
   const reason = promptFits ? "output_too_long" : "prompt_too_long";
   // Local models stand last: better a modest answer than none when every cloud fails.
-  return { reason, targets: plainCloud(catalogue), fallback: [...clouds, ...locals], confinedTo };
+  return { reason, targets: plainCloud(catalogue), fallback: [...clouds, ...locals], ...rest };
 }
 
 /** The one cloud model that `auto` uses when nothing says otherwise: the first of `routing.autoCloud` that exists. */
