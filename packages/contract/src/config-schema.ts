@@ -200,6 +200,10 @@ export const serverSchema = z
       .default(33_554_432)
       .describe("Largest request body; larger ones are refused with 413."),
     bodyTimeoutMs: ms(30_000, "A request body must arrive within this time."),
+    drainDelayMs: ms(
+      1_000,
+      "After SIGTERM, requests are still taken this long while readiness already says no, so that load balancers notice.",
+    ),
     drainTimeoutMs: ms(30_000, "How long running requests may go on after SIGTERM."),
     keepAliveMs: z
       .number()

@@ -1,6 +1,9 @@
 import type { ServerConfig } from "@fairlead/contract/config-schema";
 import { defaultTranslationPolicy } from "./codecs/codec.ts";
+import { isLoopback } from "./config/check-bind.ts";
 import type { Upstream } from "./core/deployment.ts";
+import { GatewayError } from "./core/errors.ts";
+import type { Exchange } from "./core/exchange.ts";
 import type { AttemptLimits, BreakerLimits, Catalogue } from "./core/gateway-model.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import type { CounterStore } from "./ledger/counter-store.ts";
@@ -37,6 +40,8 @@ export interface Gateway {
   readonly live: LiveState;
   /** Readiness goes off; requests are still served. */
   startDraining(): void;
+  /** Ends every running exchange with the error `draining`. */
+  interrupt(): void;
   /** Resolves when every exchange that began has settled. */
   idle(): Promise<void>;
   /** Stops background work and writes out what is queued. Call it after the last request. */
@@ -52,7 +57,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const live = new LiveState(parts.breakerLimits);
   const metrics = new PrometheusSink();
   const sinks: readonly Sink[] = [metrics, ...(parts.sinks ?? [])];
-  const open = new Set<Promise<unknown>>();
+  const open = new Map<Exchange, Promise<unknown>>();
   let draining = false;
 
   const prober = new Prober({
@@ -77,6 +82,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       limits: parts.attemptLimits,
       policy: defaultTranslationPolicy,
       randomness,
+      isLoopbackBind: isLoopback(server.host),
       keepAliveMs: server.keepAliveMs,
       commitGraceMs: server.commitGraceMs,
     },
@@ -85,9 +91,9 @@ export function buildGateway(parts: GatewayParts): Gateway {
     limits: server,
     metrics,
     draining: () => draining,
-    track(settled) {
-      open.add(settled);
-      void settled.finally(() => open.delete(settled));
+    track(exchange, settled) {
+      open.set(exchange, settled);
+      void settled.finally(() => open.delete(exchange));
     },
   });
 
@@ -97,8 +103,13 @@ export function buildGateway(parts: GatewayParts): Gateway {
     startDraining() {
       draining = true;
     },
+    interrupt() {
+      for (const exchange of open.keys()) {
+        exchange.client.hangUp(new GatewayError("draining", "This gateway is shutting down."));
+      }
+    },
     async idle() {
-      while (open.size > 0) await Promise.allSettled(open);
+      while (open.size > 0) await Promise.allSettled(open.values());
     },
     async close() {
       prober.stop();

@@ -1,4 +1,4 @@
-import { buildGateway, type GatewayParts } from "../build-gateway.ts";
+import { buildGateway, type Gateway, type GatewayParts } from "../build-gateway.ts";
 import { type Listening, listen } from "../server/listen.ts";
 import { portOwner } from "./port-owner.ts";
 
@@ -13,6 +13,9 @@ export interface Running {
 export class StartError extends Error {
   override readonly name = "StartError";
 }
+
+/** A second signal ends the process at once; one that comes sooner is the echo of the first. */
+const secondSignalMs = 500;
 
 /** Without this many, the runtime would let only 256 upstream requests run at once and starve the rest silently. */
 const neededUpstreamRequests = 65_535;
@@ -33,7 +36,7 @@ export async function runGateway(
         "256 requests reach upstreams at once. The npm scripts, the launcher and the image set it.",
     );
   }
-  const { host, port, drainTimeoutMs } = parts.server;
+  const { host, port, drainDelayMs, drainTimeoutMs } = parts.server;
   const gateway = buildGateway(parts);
   let listening: Listening;
   try {
@@ -44,25 +47,48 @@ export async function runGateway(
   }
   const { promise: stopped, resolve } = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
-  const drain = async (): Promise<void> => {
-    gateway.startDraining();
-    await listening.stop(drainTimeoutMs);
-    await gateway.close();
-    await onStop();
-    resolve();
-  };
-  const stop = (): Promise<void> => {
-    stopping ??= drain();
+  const stop = (delayMs: number): Promise<void> => {
+    stopping ??= drain(gateway, listening, delayMs, drainTimeoutMs).then(onStop).then(resolve);
     return stopping;
   };
+  const askedMs = { SIGTERM: drainDelayMs, SIGINT: 0 } as const;
+  let firstSignalMs = 0;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      if (stopping !== undefined) process.exit(130);
-      void stop();
+      if (stopping === undefined) {
+        firstSignalMs = performance.now();
+        void stop(askedMs[signal]);
+        // A terminal's Ctrl+C reaches this process twice, directly and through the launcher; a person's second one is later.
+      } else if (performance.now() - firstSignalMs > secondSignalMs) process.exit(130);
     });
   }
   const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
-  return { url: `http://${shown}:${listening.port}`, stopped, stop };
+  return { url: `http://${shown}:${listening.port}`, stopped, stop: () => stop(0) };
+}
+
+/** How long answers may take to reach their clients once they are complete. */
+const flushMs = 1_000;
+
+/**
+ * Ends a gateway without dropping a request: readiness says no while requests are still taken, then no more are, and
+ * running ones finish up to the deadline; what still runs then ends with an error of its own.
+ */
+async function drain(gateway: Gateway, listening: Listening, delayMs: number, timeoutMs: number): Promise<void> {
+  gateway.startDraining();
+  await Bun.sleep(delayMs);
+  const closed = listening.close();
+  await within(Promise.all([closed, gateway.idle()]), timeoutMs);
+  gateway.interrupt();
+  await within(Promise.all([closed, gateway.idle()]), flushMs);
+  await listening.cut();
+  await gateway.close();
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 async function startError(thrown: unknown, host: string, port: number): Promise<unknown> {

@@ -23,7 +23,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
   const running = await runGateway(parts(resolved, [logSink(log)]), env, simulated.stop);
   log.flush();
   const lines = { url: running.url, findings: [...findings, ...simulated.findings], resolved, demo: run.demo };
-  if (run.json) {
+  if (run.json || !(run.demo || isTerminal)) {
     log.logger.info({ event: "listening", url: running.url, findings: lines.findings });
     log.flush();
   } else process.stdout.write(banner(lines, isTerminal));

@@ -63,6 +63,11 @@ export class Exchange {
     this.startedMs = init.clock.monotonicMs();
   }
 
+  /** The client closed the connection: nobody is left to answer. */
+  get isClientGone(): boolean {
+    return this.client.reason?.code === "client_gone";
+  }
+
   /** The target that was tried or meant first, when another one served. */
   get fallback(): { from: Deployment; why: string } | undefined {
     const from = this.decision?.firstChoice;

@@ -89,9 +89,9 @@ export class AttemptEnd {
       case "model_not_found":
         cool(longCoolMs, "model_missing");
         return;
-      // Only this model is known to load; what else the upstream serves may be ready.
       case "model_loading":
-        cool(error.detail.retryAfterMs ?? loadingCoolMs, "local_cold");
+        if (upstream.health !== undefined) this.#live.markCold(upstream.name, nowMs);
+        else cool(error.detail.retryAfterMs ?? loadingCoolMs, "local_cold");
         return;
       // Only a probe finds out that such an upstream is back, so without one the breaker alone decides.
       case "unreachable":

@@ -42,8 +42,9 @@ function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<C
     operatorAlert: (error: GatewayError) => void alerts.push(error),
     close: async () => {},
   };
+  const known = catalogue([local, cloud], { local: [local], cloud: [cloud] });
   const deps: ChatDeps = {
-    catalogue: catalogue([local, cloud], { local: [local], cloud: [cloud] }),
+    catalogue: known,
     keys: openKeyStore,
     counters,
     accounts: { ledger, sinks: [sink] },
@@ -53,6 +54,7 @@ function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<C
     limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 200, maxRetryAfterMs: 2_000 },
     policy: defaultTranslationPolicy,
     randomness: { id: () => "id", fraction: () => 0.5 },
+    isLoopbackBind: true,
     keepAliveMs: 15_000,
     commitGraceMs: 10_000,
     ...more,
@@ -63,7 +65,7 @@ function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<C
     return handleChat({ headers: new Headers(headers), readBody: async () => raw }, dialect, exchange, deps);
   };
   const held = (): number => counters.read("held:anonymous", 86_400_000, clock.now());
-  return { ask, clock, transport, exchange, ledger, records, alerts, live, held, local, cloud };
+  return { ask, clock, transport, exchange, ledger, records, alerts, live, held, local, cloud, catalogue: known };
 }
 
 const hello = { model: "local", messages: [{ role: "user", content: "hello" }] };
@@ -293,7 +295,7 @@ test("a late answer gets headers and keep-alives first, and may still fall back"
   await it.clock.advance(120);
   failLocal();
   await it.clock.advance(1_000);
-  expect(await text).toMatch(/^(: keep-alive\n\n)+data: /);
+  expect(await text).toMatch(/^(: keep-alive\n\n)+: x-router-target cloud\/big\n\ndata: /);
   const record = await outcomeOf(it, reply);
   expect(record.served?.placement).toBe("cloud");
   expect(it.clock.waiting).toBe(0);
@@ -404,6 +406,65 @@ test("a parameter that the upstream knows by another name is renamed once, its v
   const reply = await it.ask({ ...hello, max_tokens: 7 });
   expect(reply.response.status).toBe(200);
   expect(it.transport.sent[1]?.body).toEqual({ model: "small", messages: hello.messages, max_completion_tokens: 7 });
+});
+
+test("a web page cannot use a gateway without a key behind its visitor's back", async () => {
+  for (const headers of [
+    { origin: "https://evil.example", "content-type": "text/plain" },
+    { origin: "http://rebound.example:8080", host: "rebound.example:8080", "content-type": "application/json" },
+  ] as Record<string, string>[]) {
+    const it = gateway({ local: [completion("hi")] });
+    const { response } = await it.ask(hello, headers);
+    expect(response.status).toBe(403);
+    expect(it.transport.sent).toEqual([]);
+  }
+  const local = { origin: "http://localhost:3000", "content-type": "application/json", host: "localhost:8080" };
+  expect((await gateway({ local: [completion("hi")] }).ask(hello, local)).response.status).toBe(200);
+});
+
+test("a name's own fallback chain is all it has, also when its local target is not ready", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  const names = new Map(it.catalogue.names);
+  names.set("pinned", { reason: "alias", targets: [it.local], fallback: [], listed: true });
+  Object.assign(it.catalogue, { names });
+  it.live.markCold("local", 1);
+  const reply = await it.ask({ ...hello, model: "pinned" });
+  expect(reply.response.headers.get("x-router-backend")).toBe("local");
+  expect(it.transport.sent.map((sent) => sent.upstream)).toEqual(["local"]);
+});
+
+test("a gateway that shuts down ends what still runs with an error, in the stream or before it", async () => {
+  const streamed = gateway({ local: [stream(frames.role, frames.text("half"), forever)] });
+  const reply = await streamed.ask(helloStream);
+  const text = reply.response.text();
+  await settle();
+  streamed.exchange.client.hangUp(new GatewayError("draining", "This gateway is shutting down."));
+  expect(await text).toContain("shutting down");
+  expect((await outcomeOf(streamed, reply)).outcome).toBe("interrupted");
+
+  const whole = gateway({ local: [hang] });
+  const pending = whole.ask(hello);
+  await settle();
+  whole.exchange.client.hangUp(new GatewayError("draining", "This gateway is shutting down."));
+  expect((await pending).response.status).toBe(503);
+  expect(whole.clock.waiting).toBe(0);
+});
+
+test("waiting for the client's body or a late upstream is not the gateway's overhead", async () => {
+  const it = gateway({ local: [hang], cloud: [refuse] }, { commitGraceMs: 1_000 });
+  it.transport.reach = () => forever;
+  const pending = it.ask(helloStream);
+  await it.clock.advance(1_000);
+  const { response } = await pending;
+  expect(Number(response.headers.get("x-router-overhead-ms"))).toBe(0);
+  await response.body?.cancel();
+});
+
+test("an endless model name is refused", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  const reply = await it.ask({ ...hello, model: "x".repeat(10_000) });
+  expect(reply.response.status).toBe(400);
+  expect((await outcomeOf(it, reply)).asked.length).toBeLessThanOrEqual(256);
 });
 
 test("errors before a decision carry only the id", async () => {

@@ -5,9 +5,11 @@ import type { Catalogue } from "../core/gateway-model.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import type { CounterStore } from "../ledger/counter-store.ts";
 import type { Hold } from "../ledger/hold.ts";
+import { headerValue } from "../lib/header-value.ts";
 import { isObject, type JsonObject } from "../lib/json.ts";
 import { type Admission, admit } from "../policy/admit.ts";
 import { authenticate } from "../policy/authenticate.ts";
+import { refuseCrossSite } from "../policy/refuse-cross-site.ts";
 import { plan } from "../routing/plan.ts";
 import { readRoutingWish } from "../routing/routing-wish.ts";
 import type { ClientRequest } from "./prepared.ts";
@@ -22,6 +24,8 @@ export interface ChatDeps extends AttemptLoopDeps {
   readonly keys: KeyStore;
   readonly counters: CounterStore;
   readonly accounts: Accounts;
+  /** Only this machine can connect. */
+  readonly isLoopbackBind: boolean;
   readonly keepAliveMs: number;
   readonly commitGraceMs: number;
 }
@@ -48,6 +52,7 @@ export async function handleChat(
 ): Promise<Reply> {
   let admission: Admission | undefined;
   try {
+    if (deps.keys.open) refuseCrossSite(arrival.headers, deps.isLoopbackBind);
     const principal = authenticate(arrival.headers, deps.keys);
     exchange.principal = principal;
     refuseLoops(exchange, deps.instanceId);
@@ -149,7 +154,9 @@ async function replyStream(
     // The answer is late: headers and keep-alives go out now, and other targets may still be asked.
     exchange.served = exchange.attempts.at(-1)?.target;
     const identity = { id: `chatcmpl-${exchange.id}`, createdAt: 0, model: "", includeUsage: false };
-    body = stream.bodyOf(begin, (error) => dialect.streamEncoder(identity).encode({ type: "error", error }));
+    // Those headers name the target asked at that moment; a comment before the answer names the one that gave it.
+    const preface = (): string => `: x-router-target ${headerValue(exchange.served?.id ?? "-")}\n\n`;
+    body = stream.lateBody(begin, preface, (error) => dialect.streamEncoder(identity).encode({ type: "error", error }));
   }
   exchange.status = 200;
   exchange.markAnswered();
@@ -182,16 +189,17 @@ export function replyError(
   hold: Hold | undefined,
   accounts: Accounts,
 ): Reply {
-  const gone = exchange.client.reason !== undefined;
-  exchange.error = error;
-  exchange.status = gone ? 499 : error.status;
+  const gone = exchange.isClientGone;
+  const shown = exchange.client.reason ?? error;
+  exchange.error = shown;
+  exchange.status = gone ? 499 : shown.status;
   exchange.served = exchange.attempts.at(-1)?.target;
   exchange.markAnswered();
-  if (error.row.fault === "gateway" || error.code === "upstream_auth") {
-    for (const sink of accounts.sinks) sink.operatorAlert(error, exchange.id);
+  if ((shown.row.fault === "gateway" && shown.code !== "draining") || shown.code === "upstream_auth") {
+    for (const sink of accounts.sinks) sink.operatorAlert(shown, exchange.id);
   }
   const settlement = settle(exchange, hold, gone ? "client_gone" : "error", accounts);
-  const headers = { ...routerHeaders(exchange), ...retryHeaders(error) };
-  const response = Response.json(dialect.encodeError(error, exchange.id), { status: exchange.status, headers });
+  const headers = { ...routerHeaders(exchange), ...retryHeaders(shown) };
+  const response = Response.json(dialect.encodeError(shown, exchange.id), { status: exchange.status, headers });
   return { response, settled: Promise.resolve(settlement) };
 }

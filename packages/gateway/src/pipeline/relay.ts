@@ -40,16 +40,21 @@ export class ClientStream {
 
   /** The body for an answer that has begun. */
   body(committed: StreamCommitted): ReadableStream<Uint8Array> {
-    return this.bodyOf(async () => committed, undefined);
+    return this.lateBody(
+      async () => committed,
+      () => "",
+      () => "",
+    );
   }
 
   /**
-   * The body for an answer still awaited: keep-alives go out until `begin` resolves; if it rejects, the client gets
-   * the error in-band through `renderError`.
+   * The body for an answer still awaited: keep-alives go out until `begin` resolves, then `preface` and the answer; if it
+   * rejects, the client gets the error in-band through `renderError`.
    */
-  bodyOf(
+  lateBody(
     begin: () => Promise<StreamCommitted>,
-    renderError: ((error: GatewayError) => string) | undefined,
+    preface: () => string,
+    renderError: (error: GatewayError) => string,
   ): ReadableStream<Uint8Array> {
     let started = false;
     return new ReadableStream<Uint8Array>(
@@ -61,7 +66,7 @@ export class ClientStream {
             if (started) await this.#relayNext(controller);
             else {
               started = true;
-              this.#relayFirst(controller, await begin());
+              this.#relayFirst(controller, await begin(), preface);
             }
           } catch (thrown) {
             this.#broke(controller, this.#readError(thrown), renderError);
@@ -85,10 +90,15 @@ export class ClientStream {
     return committed === undefined ? GatewayError.from(thrown) : readError(thrown, committed.signal);
   }
 
-  #relayFirst(controller: ReadableStreamDefaultController<Uint8Array>, first: StreamCommitted): void {
+  #relayFirst(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+    first: StreamCommitted,
+    preface: () => string,
+  ): void {
+    const held = preface() + first.held;
     this.#committed = first;
-    if (first.done) this.#ended(controller, first, first.held);
-    else controller.enqueue(encoder.encode(first.held));
+    if (first.done) this.#ended(controller, first, held);
+    else controller.enqueue(encoder.encode(held));
   }
 
   async #relayNext(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -122,11 +132,11 @@ export class ClientStream {
   #broke(
     controller: ReadableStreamDefaultController<Uint8Array>,
     error: GatewayError,
-    renderError: ((error: GatewayError) => string) | undefined,
+    renderError: (error: GatewayError) => string,
   ): void {
     const exchange = this.#exchange;
     const committed = this.#committed;
-    if (exchange.client.reason !== undefined) {
+    if (exchange.isClientGone) {
       committed?.end.abandoned();
       this.#settle("client_gone");
       close(controller);
@@ -138,7 +148,7 @@ export class ClientStream {
     committed?.end.failed(error);
     committed?.stream.reader.cancel().catch(() => {});
     const relay: StreamRelay | undefined = committed?.stream.relay;
-    const text = relay === undefined ? (renderError?.(error) ?? "") : relay.fail(error);
+    const text = relay === undefined ? renderError(error) : relay.fail(error);
     this.#finish(controller, text, committed === undefined ? "error" : "interrupted");
   }
 

@@ -19,8 +19,8 @@ export interface DataPlaneDeps {
   readonly limits: BodyLimits;
   readonly metrics: PrometheusSink;
   readonly draining: () => boolean;
-  /** Called with every exchange's settlement, so that a drain can wait for all. */
-  readonly track: (settled: Promise<unknown>) => void;
+  /** Called as an exchange begins, so that a drain can wait for all or end them. */
+  readonly track: (exchange: Exchange, settled: Promise<unknown>) => void;
 }
 
 /** All public routes. A `Request → Response` function on Web standards. */
@@ -37,9 +37,12 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
     if (request.signal.aborted) left();
     else request.signal.addEventListener("abort", left, { once: true });
     const arrival = { headers, readBody: () => readBody(request, deps.limits, clock) };
-    const { response, settled } = await handleChat(arrival, dialect, exchange, chat);
-    deps.track(settled);
-    return response;
+    const reply = handleChat(arrival, dialect, exchange, chat);
+    deps.track(
+      exchange,
+      reply.then(({ settled }) => settled),
+    );
+    return (await reply).response;
   });
 
   app.get("/v1/models", ({ req: { raw: request } }) => {

@@ -6,8 +6,10 @@ const idleSeconds = 60;
 export interface Listening {
   readonly host: string;
   readonly port: number;
-  /** Refuses new connections and resolves when running requests have ended, or after `deadlineMs` without them. */
-  stop(deadlineMs: number): Promise<void>;
+  /** Takes no more connections; running requests go on. Resolves when the last one has ended. */
+  close(): Promise<void>;
+  /** Cuts whatever is still open. */
+  cut(): Promise<void>;
 }
 
 export interface ListenOptions {
@@ -36,11 +38,10 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
   return {
     host: options.host,
     port: server.port ?? options.port,
-    async stop(deadlineMs) {
-      const { promise: deadline, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, deadlineMs);
-      await Promise.race([server.stop(), deadline]);
-      clearTimeout(timer);
+    async close() {
+      await server.stop();
+    },
+    async cut() {
       await server.stop(true);
     },
   };
