@@ -111,7 +111,7 @@ export const upstreamSchema = z
       .optional()
       .describe("Absolute URL up to and including the API's version, for example `http://127.0.0.1:8000/v1`."),
     auth: authSchema.optional(),
-    headers: z.record(z.string(), z.string()).default({}).describe("Sent with every request to this upstream."),
+    headers: z.record(z.string(), z.string()).default({}).describe("Sent with every request to this upstream. Not for keys, which stand under `auth`."),
     proxy: z
       .url({ protocol: /^https?$/, error: "expected an absolute http:// or https:// URL" })
       .optional()

@@ -102,6 +102,52 @@ describe("upstreams", () => {
     expect(odd).not.toContain("cret:");
   });
 
+  test("headers that the gateway sets itself are refused by name", () => {
+    const one = (headers: string, more = "") =>
+      problemsOf(`upstreams: { v: { preset: vllm, models: [{ id: m }], headers: { ${headers} }${more} } }`, {
+        env: { K: "k" },
+      });
+    for (const name of ["Content-Length", "host", "content-type", "Accept", "accept-encoding", "x-router-hop"]) {
+      expect(one(`${name}: hunter2`)).toEqual([
+        `fairlead.yaml:1:65 upstreams.v.headers.${name}: "${name}" is set by the gateway itself: expected a header of your own`,
+      ]);
+    }
+    expect(one("connection: close, transfer-encoding: chunked")).toHaveLength(2);
+    expect(one("authorization: hunter2")[0]).toMatch(
+      /headers\.authorization: "authorization" carries credentials: expected them under `auth`$/,
+    );
+    const keyed = ", auth: { type: header, name: X-API-Key, key: { env: K } }";
+    expect(one("x-api-key: hunter2", keyed)[0]).toMatch(
+      /"x-api-key" is the header of `auth`: expected .* `auth` only$/,
+    );
+    expect(one("x-api-key: hunter2")).toEqual([]);
+    expect(problemsOf("upstreams: { a: { preset: anthropic, headers: { X-Api-Key: hunter2 } } }")[0]).toContain(
+      "is the header of `auth`",
+    );
+  });
+
+  test("header names are compared and kept in lower case", () => {
+    const text = (headers: string) =>
+      `upstreams: { v: { preset: vllm, models: [{ id: m }], headers: { ${headers} } } }`;
+    expect(resolve(text("X-Team: a, User-Agent: mine")).upstreams[0]?.headers).toEqual({
+      "x-team": "a",
+      "user-agent": "mine",
+    });
+    expect(problemsOf(text("X-Team: a, x-team: b"))).toEqual([
+      'fairlead.yaml:1:76 upstreams.v.headers.x-team: "x-team" is given twice, as "X-Team" before: expected each header once, whatever its case',
+    ]);
+  });
+
+  test("a key cannot travel in a header that the gateway sets itself", () => {
+    const one = (name: string) =>
+      problemsOf(
+        `upstreams: { v: { preset: vllm, models: [{ id: m }], auth: { type: header, name: ${name}, key: { env: K } } } }`,
+        { env: { K: "k" } },
+      );
+    expect(one("Host")[0]).toContain('auth.name: "Host" is set by the gateway itself');
+    expect(one("Authorization")).toEqual([]);
+  });
+
   test("health can be switched off, moved, and follows the base URL", () => {
     const probe = (more: string) =>
       resolve(`upstreams: { g: { preset: gemini, ${more} } }`, { env: { GEMINI_API_KEY: "k" } }).upstreams[0]?.health;
