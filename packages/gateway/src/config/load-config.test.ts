@@ -64,6 +64,13 @@ describe("problems", () => {
     expect(problemsOf("upstreams: { a: { health: true } }")[0]).toContain("expected false or a mapping");
   });
 
+  test("a limit of no time at all is refused", () => {
+    const zero = "connectMs: 0, firstContentMs: 0, idleMs: 0, totalMs: 0";
+    const lines = problemsOf(`upstreams: { a: { timeouts: { ${zero} }, health: { timeoutMs: 0 } } }`);
+    expect(lines).toHaveLength(5);
+    for (const line of lines) expect(line).toContain(": 0 is not valid: expected a whole number from 1 to 86400000");
+  });
+
   test("syntax errors and duplicate names have a position", () => {
     expect(problemsOf("upstreams:\n  a: {}\n  a: {}\n")).toEqual([
       "fairlead.yaml:3:3 a: is given twice: expected each name once",

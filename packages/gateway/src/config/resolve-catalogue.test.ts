@@ -148,6 +148,23 @@ describe("upstreams", () => {
     expect(one("Authorization")).toEqual([]);
   });
 
+  test("time limits fit into each other", () => {
+    const text = (timeouts: string) =>
+      `upstreams: { v: { preset: vllm, models: [{ id: m }], timeouts: { ${timeouts} } } }`;
+    expect(problemsOf(text("firstContentMs: 3000, totalMs: 2000, connectMs: 2001"))).toEqual([
+      "fairlead.yaml:1:82 upstreams.v.timeouts.firstContentMs: 3000 is longer than `totalMs`: expected at most 2000, or a longer `totalMs`",
+      "fairlead.yaml:1:114 upstreams.v.timeouts.connectMs: 2001 is longer than `totalMs`: expected at most 2000, or a longer `totalMs`",
+    ]);
+    expect(problemsOf(text("firstContentMs: 600001"))[0]).toContain("expected at most 600000, or a longer `totalMs`");
+    expect(problemsOf(text("connectMs: 2000, totalMs: 2000"))).toEqual([]);
+    expect(resolve(text("totalMs: 2000")).upstreams[0]?.timeouts).toEqual({
+      connectMs: 2000,
+      firstContentMs: 2000,
+      idleMs: 120_000,
+      totalMs: 2000,
+    });
+  });
+
   test("health can be switched off, moved, and follows the base URL", () => {
     const probe = (more: string) =>
       resolve(`upstreams: { g: { preset: gemini, ${more} } }`, { env: { GEMINI_API_KEY: "k" } }).upstreams[0]?.health;

@@ -1,7 +1,7 @@
 import type { AuthConfig, DeploymentConfigInput, UpstreamConfig } from "@fairlead/contract/config-schema";
-import { deploymentSchema, timeoutsSchema } from "@fairlead/contract/config-schema";
+import { deploymentSchema, usualTimeouts } from "@fairlead/contract/config-schema";
 import { type EngineName, protocolNames } from "@fairlead/contract/names";
-import type { Deployment, DeploymentId, HealthProbe, Upstream, UpstreamAuth } from "../core/deployment.ts";
+import type { Deployment, DeploymentId, HealthProbe, Timeouts, Upstream, UpstreamAuth } from "../core/deployment.ts";
 import { engines } from "../upstreams/engines/registry.ts";
 import type { Preset } from "../upstreams/preset.ts";
 import { findPreset, guessedCapabilities, providerOfProtocol } from "../upstreams/presets.ts";
@@ -86,6 +86,25 @@ function warnAboutPlainHttp(upstream: Upstream, resolution: Resolution): void {
   if (exposed) resolution.warnings.push(`upstreams.${upstream.name} is a cloud upstream over plain http: use https`);
 }
 
+/** A limit that was given must fit into the whole attempt; one that was not is made to fit. */
+function resolveTimeouts(
+  { timeouts: given }: UpstreamConfig,
+  at: ConfigPath,
+  { source, faults }: Resolution,
+): Timeouts {
+  const { idleMs, totalMs } = given;
+  const resolve = (name: "connectMs" | "firstContentMs"): number => {
+    const ms = given[name];
+    if (ms === undefined) return Math.min(usualTimeouts[name], totalMs);
+    const here = [...at, "timeouts", name];
+    const shown = showValue(source, here, ms);
+    const expected = `at most ${totalMs}, or a longer \`totalMs\``;
+    if (ms > totalMs) faults.push({ at: here, what: `${shown} is longer than \`totalMs\``, value: shown, expected });
+    return ms;
+  };
+  return { connectMs: resolve("connectMs"), firstContentMs: resolve("firstContentMs"), idleMs, totalMs };
+}
+
 /** Fills one upstream from its preset. Notes every problem; undefined when it cannot be made. */
 function makeUpstream(name: string, config: UpstreamConfig, resolution: Resolution): Upstream | undefined {
   const at = ["upstreams", name];
@@ -105,7 +124,7 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
   if (protocol === undefined || placement === undefined || baseUrl === undefined || auth === undefined)
     return undefined;
   const provider = config.preset ?? engine ?? providerOfProtocol[protocol];
-  const timeouts = timeoutsSchema.parse(config.timeouts);
+  const timeouts = resolveTimeouts(config, at, resolution);
   const { proxy } = config;
   const simulated = resolution.simulated.has(name);
   const base = { name, provider, placement, protocol, engine, baseUrl, auth, headers, proxy, timeouts, simulated };
