@@ -77,6 +77,17 @@ describe("config check", () => {
     });
   });
 
+  test.each(["", "# all commented out", "upstreams: {}", "upstreams:\n  # vllm:\n", "server: { port: 80 }"])(
+    "a file that serves nothing is wrong: %j",
+    async (text) => {
+      const { exitCode, output } = await check(text);
+      expect(exitCode).toBe(2);
+      expect(output).toMatch(
+        /^fairlead\.yaml:\d+:\d+ upstreams: is empty: expected at least one upstream, so that requests have somewhere to go\n/,
+      );
+    },
+  );
+
   test("a file that is not there is a wrong file", async () => {
     const { exitCode, output } = await runConfigCheck({ path: "/nonexistent.yaml", env: {} });
     expect(exitCode).toBe(2);

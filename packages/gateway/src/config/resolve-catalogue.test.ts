@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Deployment } from "../core/deployment.ts";
 import { ConfigError } from "./config-error.ts";
-import { parseConfig } from "./load-config.ts";
+import { acceptConfig, parseConfig } from "./load-config.ts";
 import { type ResolvedConfig, type ResolveOptions, resolveCatalogue } from "./resolve-catalogue.ts";
 
 const env = { ANTHROPIC_API_KEY: "ant-key", OPENAI_API_KEY: "oai-key" };
@@ -331,18 +331,25 @@ test("any web of names resolves or is refused", () => {
 
 describe("process", () => {
   test("a bind that others can reach needs a key", () => {
-    const text = "server: { host: 0.0.0.0 }";
+    const text = "server: { host: 0.0.0.0 }\nupstreams: { v: { preset: vllm, models: [{ id: m }] } }";
     expect(problemsOf(text)[0]).toContain('fairlead.yaml:1:17 server.host: "0.0.0.0" can be reached by others');
     expect(problemsOf(`${text}\nauth: { anonymous: true }`)).toEqual([]);
     expect(resolve(`${text}\nauth: { key: { env: K } }`, { env: { K: "k" } }).auth.key?.reveal()).toBe("k");
   });
 
   test("LOG_LEVEL overrides the file", () => {
-    expect(resolve("logging: { level: warn }", { env: { LOG_LEVEL: "DEBUG" } }).logging.level).toBe("debug");
+    expect(
+      resolve(`logging: { level: warn }\nupstreams:\n${vllm}`, { env: { LOG_LEVEL: "DEBUG" } }).logging.level,
+    ).toBe("debug");
     expect(problemsOf("{}", { env: { LOG_LEVEL: "loud" } })[0]).toContain("LOG_LEVEL");
   });
 
-  test("an empty config resolves to a gateway that serves nothing", () => {
-    expect(resolve("").catalogue.deployments).toEqual([]);
+  test("a file without upstreams is refused, unless it is only the start of a config", () => {
+    expect(problemsOf("routing: { maxAttempts: 2 }")).toEqual([expect.stringContaining("upstreams: is empty")]);
+    expect(resolve("", { mayServeNothing: true }).catalogue.deployments).toEqual([]);
+  });
+
+  test("without a file there may be no upstream yet", () => {
+    expect(resolveCatalogue(acceptConfig({}).config, { env: {} }).upstreams).toEqual([]);
   });
 });
