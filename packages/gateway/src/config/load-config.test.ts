@@ -134,6 +134,27 @@ describe("environment", () => {
     expect(problemsOf("server: { host: '${not closed' }")[0]).toContain("no reference");
   });
 
+  test("keys that cannot be had are named beside the other problems", () => {
+    const lines = problemsOf(
+      [
+        "auth: { key: { env: CLIENT_KEY } }",
+        "upstreams:",
+        "  vllm: { preset: vllm, baseUrl: '${VLLM_BASE_URL}', models: [{ id: m }] }",
+        "  anthropic: { preset: anthropic }",
+        "  openai: { preset: openai, auth: { type: bearer, key: '${OPENAI_KEY}' } }",
+        "  groq: { preset: groq, auth: { type: bearer, key: { file: /nonexistent/key } } }",
+        "  mistral: { preset: mistral, auth: { type: none } }",
+      ].join("\n"),
+    );
+    expect(lines.map((line) => line.split(": expected")[0])).toEqual([
+      "fairlead.yaml:1:14 auth.key: the environment variable CLIENT_KEY is not set",
+      "fairlead.yaml:3:34 upstreams.vllm.baseUrl: the environment variable VLLM_BASE_URL is not set",
+      "fairlead.yaml:4:3 upstreams.anthropic.auth: the environment variable ANTHROPIC_API_KEY is not set",
+      "fairlead.yaml:5:56 upstreams.openai.auth.key: the environment variable OPENAI_KEY is not set",
+      'fairlead.yaml:6:52 upstreams.groq.auth.key: the file "/nonexistent/key" does not exist',
+    ]);
+  });
+
   test("a section whose lines are all commented out is an absent one", () => {
     expect(
       parseConfig("server:\n  # port: 1\nupstreams:\nrouting:\n  breaker:\n", "f.yaml", {}).config.server.port,
