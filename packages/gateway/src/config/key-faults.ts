@@ -40,6 +40,7 @@ export function keyFaults(value: unknown, source: ConfigSource, env: Env): reado
     env,
     readFile: (path) => readFileSync(path, "utf8"),
     simulated: new Set(),
+    assumed: new Set(),
     faults: [],
     warnings: [],
   };

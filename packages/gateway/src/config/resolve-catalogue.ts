@@ -38,6 +38,8 @@ export interface ResolveOptions {
   readonly readFile?: (path: string) => string;
   /** Names of upstreams that this process started itself, for the demo. */
   readonly simulated?: ReadonlySet<string>;
+  /** Names of upstreams whose models nobody named: they will be asked. */
+  readonly assumed?: ReadonlySet<string>;
   /** Accepts a file without upstreams: others are added to it later. */
   readonly mayServeNothing?: boolean;
 }
@@ -93,6 +95,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     env: options.env ?? process.env,
     readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
     simulated: options.simulated ?? new Set(),
+    assumed: options.assumed ?? new Set(),
     faults: [],
     warnings: [],
   };

@@ -170,6 +170,20 @@ function makeDeployment(
   };
 }
 
+/** Makes a deployment's model one that can be replaced, in place: names and chains already hold the deployment. */
+function withAssumedModel(deployment: Deployment): Deployment {
+  let { model } = deployment;
+  return {
+    ...deployment,
+    get model() {
+      return model;
+    },
+    adoptModel(served) {
+      model = served;
+    },
+  };
+}
+
 /** Resolves one entry of `upstreams` with the models it serves. Notes every problem it meets. */
 export function resolveUpstream(
   name: string,
@@ -192,7 +206,10 @@ export function resolveUpstream(
   }
   const upstream = makeUpstream(name, config, resolution);
   if (upstream === undefined) return undefined;
-  const deployments = models.map((model, i) => makeDeployment(upstream, model, preset, [...at, i], resolution));
+  const deployments = models.map((model, i) => {
+    const deployment = makeDeployment(upstream, model, preset, [...at, i], resolution);
+    return resolution.assumed.has(name) ? withAssumedModel(deployment) : deployment;
+  });
   const best = deployments.find((deployment) => deployment.model === preset?.flagship) ?? deployments[0];
   return { upstream, deployments, flagship: best };
 }
