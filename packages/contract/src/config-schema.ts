@@ -6,8 +6,13 @@ import { capabilities, engineNames, logLevels, placements, protocolNames } from 
  * Times are milliseconds, sizes bytes, prompt sizes estimated tokens (characters / 4). Descriptions appear in editors.
  */
 
+const longestMs = 86_400_000;
+
 const ms = (fallback: number, text: string) =>
-  z.number().int().min(0).max(86_400_000).default(fallback).describe(`${text} In milliseconds.`);
+  z.number().int().min(0).max(longestMs).default(fallback).describe(`${text} In milliseconds.`);
+
+/** A limit that something must fit into: none at all would fail everything. */
+const limitMs = (text: string) => z.number().int().min(1).max(longestMs).describe(`${text} In milliseconds.`);
 
 const name = z
   .string()
@@ -48,12 +53,17 @@ export const authSchema = z
   ])
   .describe("How requests to this upstream prove who sends them. Presets bring theirs.");
 
+/** Of one attempt, unless given; never more than `totalMs`. */
+export const usualTimeouts = { connectMs: 5_000, firstContentMs: 60_000 } as const;
+
 export const timeoutsSchema = z
   .strictObject({
-    connectMs: ms(5_000, "Until the upstream took the connection."),
-    firstContentMs: ms(60_000, "Until the first content, thinking included."),
-    idleMs: ms(120_000, "Longest silence between two bytes; pings count as bytes."),
-    totalMs: ms(600_000, "The whole attempt."),
+    connectMs: limitMs("Until the upstream took the connection; at most `totalMs`, and 5,000 unless given.").optional(),
+    firstContentMs: limitMs(
+      "Until the first content, thinking included; at most `totalMs`, and 60,000 unless given.",
+    ).optional(),
+    idleMs: limitMs("Longest silence between two bytes; pings count as bytes.").default(120_000),
+    totalMs: limitMs("The whole attempt.").default(600_000),
   })
   .describe("Limits of one attempt at this upstream.");
 
@@ -67,7 +77,7 @@ export const healthSchema = z
       .max(3_600_000)
       .optional()
       .describe("Time between two probes; 2,000 for local upstreams and 30,000 for cloud ones unless given."),
-    timeoutMs: ms(2_000, "Longest wait for an answer."),
+    timeoutMs: limitMs("Longest wait for an answer.").default(2_000),
   })
   .describe("Active probing.");
 
@@ -111,12 +121,15 @@ export const upstreamSchema = z
       .optional()
       .describe("Absolute URL up to and including the API's version, for example `http://127.0.0.1:8000/v1`."),
     auth: authSchema.optional(),
-    headers: z.record(z.string(), z.string()).default({}).describe("Sent with every request to this upstream."),
+    headers: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe("Sent with every request to this upstream. Not for keys, which stand under `auth`."),
     proxy: z
       .url({ protocol: /^https?$/, error: "expected an absolute http:// or https:// URL" })
       .optional()
       .describe("Proxy for this upstream only; the process's proxy variables are never used."),
-    timeouts: timeoutsSchema.partial().prefault({}).describe("Limits of one attempt at this upstream."),
+    timeouts: timeoutsSchema.prefault({}),
     health: z
       .union([z.literal(false), healthSchema])
       .optional()

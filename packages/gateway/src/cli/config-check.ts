@@ -27,9 +27,7 @@ function describe(path: string, resolved: ResolvedConfig): string {
     countOf(catalogue.deployments.length, "deployment"),
     countOf(shown.length, "public name"),
   ];
-  const lines = [`${path} is valid: ${counts.join(", ")}`, ...warnings.map((warning) => `warning: ${warning}`)];
-  if (upstreams.length === 0) lines.push("warning: no upstreams, so nothing can be served");
-  return lines.join("\n");
+  return [`${path} is valid: ${counts.join(", ")}`, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
 }
 
 function describeAsJson(path: string, resolved: ResolvedConfig): string {

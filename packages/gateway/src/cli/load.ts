@@ -25,11 +25,21 @@ const imageFile = "/config.yaml";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-async function load(options: ServeOptions, env: Env): Promise<{ loaded: LoadedConfig; findings: readonly string[] }> {
+/** A valid config and what is known about its making. */
+interface Origin {
+  readonly loaded: LoadedConfig;
+  readonly findings: readonly string[];
+  /** Upstreams whose model nobody named. */
+  readonly assumed: ReadonlySet<string>;
+}
+
+async function load(options: ServeOptions, env: Env): Promise<Origin> {
   const path = options.config ?? [usualFile, imageFile].find((candidate) => existsSync(candidate));
-  if (path !== undefined) return { loaded: loadConfig(path, env), findings: [`config: ${path}`] };
-  const { config, findings } = await zeroConfig({ env });
-  return { loaded: acceptConfig(config), findings };
+  if (path !== undefined) {
+    return { loaded: loadConfig(path, env), findings: [`config: ${path}`], assumed: new Set() };
+  }
+  const { config, findings, assumed } = await zeroConfig({ env });
+  return { loaded: acceptConfig(config), findings, assumed };
 }
 
 /**
@@ -38,7 +48,7 @@ async function load(options: ServeOptions, env: Env): Promise<{ loaded: LoadedCo
  * @throws ConfigError with every problem at once
  */
 export async function prepareConfig(options: ServeOptions, env: Env, demo: boolean): Promise<Prepared> {
-  const { loaded, findings } = await load(options, env);
+  const { loaded, findings, assumed } = await load(options, env);
   const server = {
     ...loaded.config.server,
     ...(options.port === undefined ? {} : { port: options.port }),
@@ -46,6 +56,7 @@ export async function prepareConfig(options: ServeOptions, env: Env, demo: boole
   };
   const base = { ...loaded.config, server };
   const simulated = await addSimulated(base, loaded.source, env, demo);
-  const resolved = resolveCatalogue(simulated.config, { source: loaded.source, env, simulated: simulated.names });
+  const { names } = simulated;
+  const resolved = resolveCatalogue(simulated.config, { source: loaded.source, env, simulated: names, assumed });
   return { resolved: { ...resolved, warnings: [...loaded.warnings, ...resolved.warnings] }, findings, simulated };
 }

@@ -24,6 +24,13 @@ function serveCommand(name: string, description: string): Command {
     .option("--json", "log and report in JSON lines", false);
 }
 
+/** Makes a wrong call of a command, or of any below it, end with a hint instead of the process. Nothing of it is inherited. */
+function explainMistakes(command: Command, path: string): void {
+  const listed = command.commands.length > 0 ? "commands and options" : "options";
+  command.exitOverride().showSuggestionAfterError().showHelpAfterError(`(${path} --help lists ${listed})`);
+  for (const inner of command.commands) explainMistakes(inner, `${path} ${inner.name()}`);
+}
+
 type ServeFlags = ServeOptions & { readonly json: boolean };
 
 /**
@@ -38,9 +45,7 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
   };
   const root = new Command("fairlead")
     .description("A hybrid LLM gateway: one endpoint, served by your own models or by cloud APIs.")
-    .version("0.1.0")
-    .showHelpAfterError("(fairlead --help lists commands and options)")
-    .exitOverride();
+    .version("0.1.0");
   root.addCommand(
     serveCommand("serve", "run the gateway").action((flags: ServeFlags) =>
       serve({ ...flags, demo: false }, env, isTerminal),
@@ -79,7 +84,7 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
       .argument("[options...]")
       .action((options: string[]) => simulate(options)),
   );
-  for (const command of [root, ...root.commands, ...config.commands]) command.exitOverride();
+  explainMistakes(root, "fairlead");
   try {
     await root.parseAsync([...argv], { from: "user" });
     return code;

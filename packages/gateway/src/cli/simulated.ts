@@ -24,7 +24,7 @@ export async function addSimulated(
   wanted: boolean,
 ): Promise<Simulated> {
   if (!wanted) return { config, names: new Set(), findings: [], stop: none };
-  const { catalogue } = resolveCatalogue(config, { source, env });
+  const { catalogue } = resolveCatalogue(config, { source, env, mayServeNothing: true });
   const present = new Set(catalogue.deployments.map((deployment) => deployment.upstream.placement));
   const missing = simulatedUpstreams.filter((upstream) => !present.has(upstream.placement));
   // Only the demo needs it, and only the demo shall wait for it to load.

@@ -64,6 +64,13 @@ describe("problems", () => {
     expect(problemsOf("upstreams: { a: { health: true } }")[0]).toContain("expected false or a mapping");
   });
 
+  test("a limit of no time at all is refused", () => {
+    const zero = "connectMs: 0, firstContentMs: 0, idleMs: 0, totalMs: 0";
+    const lines = problemsOf(`upstreams: { a: { timeouts: { ${zero} }, health: { timeoutMs: 0 } } }`);
+    expect(lines).toHaveLength(5);
+    for (const line of lines) expect(line).toContain(": 0 is not valid: expected a whole number from 1 to 86400000");
+  });
+
   test("syntax errors and duplicate names have a position", () => {
     expect(problemsOf("upstreams:\n  a: {}\n  a: {}\n")).toEqual([
       "fairlead.yaml:3:3 a: is given twice: expected each name once",
@@ -125,6 +132,27 @@ describe("environment", () => {
       "fairlead.yaml:5:8 auth.key: the environment variable KEY is not set: expected it to be set, or a default as in `${KEY:-default}`",
     ]);
     expect(problemsOf("server: { host: '${not closed' }")[0]).toContain("no reference");
+  });
+
+  test("keys that cannot be had are named beside the other problems", () => {
+    const lines = problemsOf(
+      [
+        "auth: { key: { env: CLIENT_KEY } }",
+        "upstreams:",
+        "  vllm: { preset: vllm, baseUrl: '${VLLM_BASE_URL}', models: [{ id: m }] }",
+        "  anthropic: { preset: anthropic }",
+        "  openai: { preset: openai, auth: { type: bearer, key: '${OPENAI_KEY}' } }",
+        "  groq: { preset: groq, auth: { type: bearer, key: { file: /nonexistent/key } } }",
+        "  mistral: { preset: mistral, auth: { type: none } }",
+      ].join("\n"),
+    );
+    expect(lines.map((line) => line.split(": expected")[0])).toEqual([
+      "fairlead.yaml:1:14 auth.key: the environment variable CLIENT_KEY is not set",
+      "fairlead.yaml:3:34 upstreams.vllm.baseUrl: the environment variable VLLM_BASE_URL is not set",
+      "fairlead.yaml:4:3 upstreams.anthropic.auth: the environment variable ANTHROPIC_API_KEY is not set",
+      "fairlead.yaml:5:56 upstreams.openai.auth.key: the environment variable OPENAI_KEY is not set",
+      'fairlead.yaml:6:52 upstreams.groq.auth.key: the file "/nonexistent/key" does not exist',
+    ]);
   });
 
   test("a section whose lines are all commented out is an absent one", () => {

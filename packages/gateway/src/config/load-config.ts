@@ -5,6 +5,7 @@ import { ConfigError, type Fault, formatPath } from "./config-error.ts";
 import { type ConfigSource, noSource, placeFaults } from "./config-source.ts";
 import { explainIssues } from "./explain-issues.ts";
 import type { Env } from "./interpolate.ts";
+import { keyFaults } from "./key-faults.ts";
 import { presetFault } from "./preset-fault.ts";
 import { readYaml } from "./read-yaml.ts";
 
@@ -25,12 +26,13 @@ function presetFaults(value: unknown, source: ConfigSource): Fault[] {
   });
 }
 
-function validate(value: unknown, source: ConfigSource, earlier: readonly Fault[]): FairleadConfig {
+function validate(value: unknown, source: ConfigSource, earlier: readonly Fault[], env?: Env): FairleadConfig {
   const result = configSchema.safeParse(value);
   if (result.success && earlier.length === 0) return result.data;
   const told = new Set(earlier.map((fault) => formatPath(fault.at)));
   const issues = result.success ? [] : explainIssues(result.error.issues, value, source);
-  const fresh = issues.filter((fault) => !told.has(formatPath(fault.at)));
+  const keys = env === undefined ? [] : keyFaults(value, source, env);
+  const fresh = [...issues, ...keys].filter((fault) => !told.has(formatPath(fault.at)));
   throw new ConfigError(source.file, placeFaults(source, [...earlier, ...fresh, ...presetFaults(value, source)]));
 }
 
@@ -40,7 +42,7 @@ function validate(value: unknown, source: ConfigSource, earlier: readonly Fault[
  */
 export function parseConfig(text: string, file: string, env: Env = process.env): LoadedConfig {
   const { value, source, warnings, faults } = readYaml(text, file, env);
-  return { config: validate(value, source, faults), source, warnings };
+  return { config: validate(value, source, faults, env), source, warnings };
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Resolution {
   readonly readFile: (path: string) => string;
   /** Upstreams that this process started itself. */
   readonly simulated: ReadonlySet<string>;
+  /** Upstreams whose models nobody named. */
+  readonly assumed: ReadonlySet<string>;
   readonly faults: Fault[];
   readonly warnings: string[];
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Deployment } from "../core/deployment.ts";
 import { ConfigError } from "./config-error.ts";
-import { parseConfig } from "./load-config.ts";
+import { acceptConfig, parseConfig } from "./load-config.ts";
 import { type ResolvedConfig, type ResolveOptions, resolveCatalogue } from "./resolve-catalogue.ts";
 
 const env = { ANTHROPIC_API_KEY: "ant-key", OPENAI_API_KEY: "oai-key" };
@@ -100,6 +100,69 @@ describe("upstreams", () => {
     const odd = one('x-a: "se\\ncret"')[0];
     expect(odd).toContain("no header can carry");
     expect(odd).not.toContain("cret:");
+  });
+
+  test("headers that the gateway sets itself are refused by name", () => {
+    const one = (headers: string, more = "") =>
+      problemsOf(`upstreams: { v: { preset: vllm, models: [{ id: m }], headers: { ${headers} }${more} } }`, {
+        env: { K: "k" },
+      });
+    for (const name of ["Content-Length", "host", "content-type", "Accept", "accept-encoding", "x-router-hop"]) {
+      expect(one(`${name}: hunter2`)).toEqual([
+        `fairlead.yaml:1:65 upstreams.v.headers.${name}: "${name}" is set by the gateway itself: expected a header of your own`,
+      ]);
+    }
+    expect(one("connection: close, transfer-encoding: chunked")).toHaveLength(2);
+    expect(one("authorization: hunter2")[0]).toMatch(
+      /headers\.authorization: "authorization" carries credentials: expected them under `auth`$/,
+    );
+    const keyed = ", auth: { type: header, name: X-API-Key, key: { env: K } }";
+    expect(one("x-api-key: hunter2", keyed)[0]).toMatch(
+      /"x-api-key" is the header of `auth`: expected .* `auth` only$/,
+    );
+    expect(one("x-api-key: hunter2")).toEqual([]);
+    expect(problemsOf("upstreams: { a: { preset: anthropic, headers: { X-Api-Key: hunter2 } } }")[0]).toContain(
+      "is the header of `auth`",
+    );
+  });
+
+  test("header names are compared and kept in lower case", () => {
+    const text = (headers: string) =>
+      `upstreams: { v: { preset: vllm, models: [{ id: m }], headers: { ${headers} } } }`;
+    expect(resolve(text("X-Team: a, User-Agent: mine")).upstreams[0]?.headers).toEqual({
+      "x-team": "a",
+      "user-agent": "mine",
+    });
+    expect(problemsOf(text("X-Team: a, x-team: b"))).toEqual([
+      'fairlead.yaml:1:76 upstreams.v.headers.x-team: "x-team" is given twice, as "X-Team" before: expected each header once, whatever its case',
+    ]);
+  });
+
+  test("a key cannot travel in a header that the gateway sets itself", () => {
+    const one = (name: string) =>
+      problemsOf(
+        `upstreams: { v: { preset: vllm, models: [{ id: m }], auth: { type: header, name: ${name}, key: { env: K } } } }`,
+        { env: { K: "k" } },
+      );
+    expect(one("Host")[0]).toContain('auth.name: "Host" is set by the gateway itself');
+    expect(one("Authorization")).toEqual([]);
+  });
+
+  test("time limits fit into each other", () => {
+    const text = (timeouts: string) =>
+      `upstreams: { v: { preset: vllm, models: [{ id: m }], timeouts: { ${timeouts} } } }`;
+    expect(problemsOf(text("firstContentMs: 3000, totalMs: 2000, connectMs: 2001"))).toEqual([
+      "fairlead.yaml:1:82 upstreams.v.timeouts.firstContentMs: 3000 is longer than `totalMs`: expected at most 2000, or a longer `totalMs`",
+      "fairlead.yaml:1:114 upstreams.v.timeouts.connectMs: 2001 is longer than `totalMs`: expected at most 2000, or a longer `totalMs`",
+    ]);
+    expect(problemsOf(text("firstContentMs: 600001"))[0]).toContain("expected at most 600000, or a longer `totalMs`");
+    expect(problemsOf(text("connectMs: 2000, totalMs: 2000"))).toEqual([]);
+    expect(resolve(text("totalMs: 2000")).upstreams[0]?.timeouts).toEqual({
+      connectMs: 2000,
+      firstContentMs: 2000,
+      idleMs: 120_000,
+      totalMs: 2000,
+    });
   });
 
   test("health can be switched off, moved, and follows the base URL", () => {
@@ -268,18 +331,25 @@ test("any web of names resolves or is refused", () => {
 
 describe("process", () => {
   test("a bind that others can reach needs a key", () => {
-    const text = "server: { host: 0.0.0.0 }";
+    const text = "server: { host: 0.0.0.0 }\nupstreams: { v: { preset: vllm, models: [{ id: m }] } }";
     expect(problemsOf(text)[0]).toContain('fairlead.yaml:1:17 server.host: "0.0.0.0" can be reached by others');
     expect(problemsOf(`${text}\nauth: { anonymous: true }`)).toEqual([]);
     expect(resolve(`${text}\nauth: { key: { env: K } }`, { env: { K: "k" } }).auth.key?.reveal()).toBe("k");
   });
 
   test("LOG_LEVEL overrides the file", () => {
-    expect(resolve("logging: { level: warn }", { env: { LOG_LEVEL: "DEBUG" } }).logging.level).toBe("debug");
+    expect(
+      resolve(`logging: { level: warn }\nupstreams:\n${vllm}`, { env: { LOG_LEVEL: "DEBUG" } }).logging.level,
+    ).toBe("debug");
     expect(problemsOf("{}", { env: { LOG_LEVEL: "loud" } })[0]).toContain("LOG_LEVEL");
   });
 
-  test("an empty config resolves to a gateway that serves nothing", () => {
-    expect(resolve("").catalogue.deployments).toEqual([]);
+  test("a file without upstreams is refused, unless it is only the start of a config", () => {
+    expect(problemsOf("routing: { maxAttempts: 2 }")).toEqual([expect.stringContaining("upstreams: is empty")]);
+    expect(resolve("", { mayServeNothing: true }).catalogue.deployments).toEqual([]);
+  });
+
+  test("without a file there may be no upstream yet", () => {
+    expect(resolveCatalogue(acceptConfig({}).config, { env: {} }).upstreams).toEqual([]);
   });
 });

@@ -38,6 +38,10 @@ export interface ResolveOptions {
   readonly readFile?: (path: string) => string;
   /** Names of upstreams that this process started itself, for the demo. */
   readonly simulated?: ReadonlySet<string>;
+  /** Names of upstreams whose models nobody named: they will be asked. */
+  readonly assumed?: ReadonlySet<string>;
+  /** Accepts a file without upstreams: others are added to it later. */
+  readonly mayServeNothing?: boolean;
 }
 
 const routingDefaults = routingSchema.parse({});
@@ -91,12 +95,18 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     env: options.env ?? process.env,
     readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
     simulated: options.simulated ?? new Set(),
+    assumed: options.assumed ?? new Set(),
     faults: [],
     warnings: [],
   };
   const auth = resolveClientAuth(config, resolution);
   const level = resolveLevel(config.logging.level, resolution);
   const entries = Object.entries(config.upstreams);
+  // Without a file there may be nothing yet: the gateway then says so to every request.
+  if (entries.length === 0 && resolution.source.file !== undefined && options.mayServeNothing !== true) {
+    const expected = "at least one upstream, so that requests have somewhere to go";
+    resolution.faults.push({ at: ["upstreams"], what: "is empty", expected, aboutKey: true });
+  }
   const upstreams = entries.flatMap(([name, upstream]) => resolveUpstream(name, upstream, resolution) ?? []);
   const index = new DeploymentIndex(upstreams);
   // A reference to an upstream that could not be made is no mistake of its own.

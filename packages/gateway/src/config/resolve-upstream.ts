@@ -1,7 +1,7 @@
 import type { AuthConfig, DeploymentConfigInput, UpstreamConfig } from "@fairlead/contract/config-schema";
-import { deploymentSchema, timeoutsSchema } from "@fairlead/contract/config-schema";
+import { deploymentSchema, usualTimeouts } from "@fairlead/contract/config-schema";
 import { type EngineName, protocolNames } from "@fairlead/contract/names";
-import type { Deployment, DeploymentId, HealthProbe, Upstream, UpstreamAuth } from "../core/deployment.ts";
+import type { Deployment, DeploymentId, HealthProbe, Timeouts, Upstream, UpstreamAuth } from "../core/deployment.ts";
 import { engines } from "../upstreams/engines/registry.ts";
 import type { Preset } from "../upstreams/preset.ts";
 import { findPreset, guessedCapabilities, providerOfProtocol } from "../upstreams/presets.ts";
@@ -10,6 +10,7 @@ import type { ConfigPath } from "./config-error.ts";
 import { showValue } from "./config-source.ts";
 import { presetFault } from "./preset-fault.ts";
 import { missing, type Resolution } from "./resolution.ts";
+import { headerNameFault, resolveHeaders } from "./resolve-headers.ts";
 import { resolveSecret } from "./resolve-secret.ts";
 
 /** An upstream with everything it serves, in the order of the config. */
@@ -22,8 +23,6 @@ export interface ResolvedUpstream {
 
 const intervals = { local: 2_000, cloud: 30_000 } as const;
 const probeTimeoutMs = 2_000;
-const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-const headerNameWanted = "letters, digits and -";
 
 function resolveBaseUrl(text: string, at: ConfigPath, resolution: Resolution): string {
   const url = new URL(text);
@@ -35,9 +34,12 @@ function resolveBaseUrl(text: string, at: ConfigPath, resolution: Resolution): s
 
 function resolveGivenAuth(auth: AuthConfig, at: ConfigPath, resolution: Resolution): UpstreamAuth | undefined {
   if (auth.type === "none") return { type: "none" };
-  if (auth.type === "header" && !headerName.test(auth.name)) {
-    resolution.faults.push({ at: [...at, "name"], what: "is no header name", expected: headerNameWanted });
-    return undefined;
+  if (auth.type === "header") {
+    const fault = headerNameFault(auth.name);
+    if (fault !== undefined) {
+      resolution.faults.push({ at: [...at, "name"], ...fault });
+      return undefined;
+    }
   }
   const key = resolveSecret(auth.key, [...at, "key"], resolution);
   if (key === undefined) return undefined;
@@ -84,20 +86,23 @@ function warnAboutPlainHttp(upstream: Upstream, resolution: Resolution): void {
   if (exposed) resolution.warnings.push(`upstreams.${upstream.name} is a cloud upstream over plain http: use https`);
 }
 
-/** A header that cannot be sent would otherwise fail every request. The value may be a secret and is not shown. */
-function checkHeaders(headers: Readonly<Record<string, string>>, at: ConfigPath, resolution: Resolution): void {
-  for (const [header, value] of Object.entries(headers)) {
-    const here = [...at, "headers", header];
-    if (!headerName.test(header)) {
-      resolution.faults.push({ at: here, what: "is no header name", expected: headerNameWanted, aboutKey: true });
-    } else if (!/^[\t\x20-\x7e]*$/.test(value)) {
-      resolution.faults.push({
-        at: here,
-        what: "holds characters that no header can carry",
-        expected: "printable ASCII",
-      });
-    }
-  }
+/** A limit that was given must fit into the whole attempt; one that was not is made to fit. */
+function resolveTimeouts(
+  { timeouts: given }: UpstreamConfig,
+  at: ConfigPath,
+  { source, faults }: Resolution,
+): Timeouts {
+  const { idleMs, totalMs } = given;
+  const resolve = (name: "connectMs" | "firstContentMs"): number => {
+    const ms = given[name];
+    if (ms === undefined) return Math.min(usualTimeouts[name], totalMs);
+    const here = [...at, "timeouts", name];
+    const shown = showValue(source, here, ms);
+    const expected = `at most ${totalMs}, or a longer \`totalMs\``;
+    if (ms > totalMs) faults.push({ at: here, what: `${shown} is longer than \`totalMs\``, value: shown, expected });
+    return ms;
+  };
+  return { connectMs: resolve("connectMs"), firstContentMs: resolve("firstContentMs"), idleMs, totalMs };
 }
 
 /** Fills one upstream from its preset. Notes every problem; undefined when it cannot be made. */
@@ -115,12 +120,12 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
   const given = config.baseUrl ?? preset?.baseUrl ?? missing(resolution, [...at, "baseUrl"], baseUrlWanted);
   const baseUrl = given === undefined ? undefined : resolveBaseUrl(given, [...at, "baseUrl"], resolution);
   const auth = resolveAuth(config, preset, at, resolution);
-  checkHeaders(config.headers, at, resolution);
+  const headers = resolveHeaders(config.headers, config.auth ?? preset?.auth, [...at, "headers"], resolution);
   if (protocol === undefined || placement === undefined || baseUrl === undefined || auth === undefined)
     return undefined;
   const provider = config.preset ?? engine ?? providerOfProtocol[protocol];
-  const timeouts = timeoutsSchema.parse(config.timeouts);
-  const { headers, proxy } = config;
+  const timeouts = resolveTimeouts(config, at, resolution);
+  const { proxy } = config;
   const simulated = resolution.simulated.has(name);
   const base = { name, provider, placement, protocol, engine, baseUrl, auth, headers, proxy, timeouts, simulated };
   const upstream = { ...base, health: resolveHealth(config, base, preset) };
@@ -165,6 +170,20 @@ function makeDeployment(
   };
 }
 
+/** Makes a deployment's model one that can be replaced, in place: names and chains already hold the deployment. */
+function withAssumedModel(deployment: Deployment): Deployment {
+  let { model } = deployment;
+  return {
+    ...deployment,
+    get model() {
+      return model;
+    },
+    adoptModel(served) {
+      model = served;
+    },
+  };
+}
+
 /** Resolves one entry of `upstreams` with the models it serves. Notes every problem it meets. */
 export function resolveUpstream(
   name: string,
@@ -187,7 +206,10 @@ export function resolveUpstream(
   }
   const upstream = makeUpstream(name, config, resolution);
   if (upstream === undefined) return undefined;
-  const deployments = models.map((model, i) => makeDeployment(upstream, model, preset, [...at, i], resolution));
+  const deployments = models.map((model, i) => {
+    const deployment = makeDeployment(upstream, model, preset, [...at, i], resolution);
+    return resolution.assumed.has(name) ? withAssumedModel(deployment) : deployment;
+  });
   const best = deployments.find((deployment) => deployment.model === preset?.flagship) ?? deployments[0];
   return { upstream, deployments, flagship: best };
 }

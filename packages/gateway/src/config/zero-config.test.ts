@@ -116,7 +116,8 @@ describe("zero config", () => {
     const [found, empty] = [serve(ollama), closed()];
     const env = { ANTHROPIC_API_KEY: "secret-key", MISTRAL_API_KEY: "x", LOCAL_TOKEN_THRESHOLD: "3000" };
     const spots = [spot(found, "Ollama"), spot(empty)];
-    const { config, findings } = await zeroConfig({ env, spots, deadlineMs: 2_000 });
+    const { config, findings, assumed } = await zeroConfig({ env, spots, deadlineMs: 2_000 });
+    expect(assumed.size).toBe(0);
     expect(findings).toEqual([
       `found Ollama at ${found} serving qwen2.5:7b`,
       `looked for vLLM at ${empty}: nothing`,
@@ -151,9 +152,11 @@ describe("zero config", () => {
 
   test("a named server that sleeps is assumed, so that it can be woken later", async () => {
     const env = { VLLM_BASE_URL: closed(), FAIRLEAD_API_KEY: "k" };
-    const { config, findings } = await zeroConfig({ env, spots: [] });
+    const { config, findings, assumed } = await zeroConfig({ env, spots: [] });
     expect(findings[0]).toContain("assuming that it serves qwen2.5-7b");
-    const resolved = resolveCatalogue(acceptConfig(config).config, { env });
+    expect([...assumed]).toEqual(["vllm"]);
+    const resolved = resolveCatalogue(acceptConfig(config).config, { env, assumed });
+    expect(resolved.catalogue.deployments[0]?.adoptModel).toBeDefined();
     expect(resolved.catalogue.names.get("local")?.targets[0]?.model).toBe("qwen2.5-7b");
     expect(resolved.auth.key?.reveal()).toBe("k");
   });

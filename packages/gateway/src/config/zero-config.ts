@@ -18,6 +18,8 @@ export interface Spot {
 export interface ZeroConfig {
   readonly config: FairleadConfigInput;
   readonly findings: readonly string[];
+  /** Names of upstreams whose model is only assumed. */
+  readonly assumed: ReadonlySet<string>;
 }
 
 export interface ZeroConfigOptions {
@@ -110,11 +112,14 @@ function listOf(models: readonly ServedModel[], wishes: Wishes): DeploymentConfi
 class Draft {
   readonly upstreams: Record<string, UpstreamConfigInput> = {};
   readonly findings: string[] = [];
+  readonly assumed = new Set<string>();
 
-  add(preset: string, upstream: Omit<UpstreamConfigInput, "preset">): void {
+  /** Returns the name it found for the upstream. */
+  add(preset: string, upstream: Omit<UpstreamConfigInput, "preset">): string {
     let name = preset;
     for (let n = 2; Object.hasOwn(this.upstreams, name); n++) name = `${preset}-${n}`;
     this.upstreams[name] = { preset, ...upstream };
+    return name;
   }
 }
 
@@ -142,8 +147,10 @@ function addNamedServer(draft: Draft, found: Discovery, wishes: Wishes): void {
     return;
   }
   const { model } = assumedServer;
-  draft.findings.push(`VLLM_BASE_URL: ${baseUrl} does not list its models yet; assuming that it serves ${model}`);
-  draft.add(preset, { baseUrl, health, models: [{ id: model, adequate: wishes.adequate }] });
+  draft.findings.push(
+    `VLLM_BASE_URL: ${baseUrl} does not list its models yet; assuming that it serves ${model} until it does`,
+  );
+  draft.assumed.add(draft.add(preset, { baseUrl, health, models: [{ id: model, adequate: wishes.adequate }] }));
 }
 
 function addSpot(draft: Draft, spot: Spot, found: Discovery, wishes: Wishes): void {
@@ -204,5 +211,6 @@ export async function zeroConfig(options: ZeroConfigOptions = {}): Promise<ZeroC
   return {
     config: { ...(guarded ? { auth: { key: { env: "FAIRLEAD_API_KEY" } } } : {}), upstreams: draft.upstreams },
     findings: draft.findings,
+    assumed: draft.assumed,
   };
 }

@@ -49,7 +49,7 @@ export interface Upstream {
   readonly simulated: boolean;
 }
 
-/** One model on one upstream. Immutable. */
+/** One model on one upstream. Immutable, but for a model that was assumed. */
 export interface Deployment {
   readonly id: DeploymentId;
   readonly upstream: Upstream;
@@ -62,4 +62,9 @@ export interface Deployment {
   readonly capabilities: ReadonlySet<Capability>;
   /** What `auto` trusts a local deployment with, in estimated tokens. */
   readonly adequate: { readonly promptTokens: number; readonly maxTokens: number };
+  /**
+   * Present where nobody said what the upstream serves, so that `model` is only assumed: sets `model`. The id and the
+   * public names stay.
+   */
+  adoptModel?(model: string): void;
 }
