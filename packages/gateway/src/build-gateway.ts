@@ -17,6 +17,7 @@ import { MemoryCounterStore } from "./stores/memory/memory-counter-store.ts";
 import { MemoryLedgerStore } from "./stores/memory/memory-ledger-store.ts";
 import type { Sink } from "./telemetry/sink.ts";
 import { type ProbeResult, Prober } from "./upstreams/prober.ts";
+import { adoptServedModel } from "./upstreams/served-model.ts";
 import { FetchTransport, type Transport } from "./upstreams/transport.ts";
 
 /** Everything a gateway is made of: the resolved config, and ports that tests or later stores replace. */
@@ -65,7 +66,11 @@ export function buildGateway(parts: GatewayParts): Gateway {
     clock,
     fraction: randomness.fraction,
     lastServedMs: (upstream) => live.lastServedMs(upstream),
-    found: (upstream, result) => noteProbe(live, upstream, result, clock),
+    async found(upstream, result) {
+      const { deployments } = parts.catalogue;
+      if (result === "ready") await adoptServedModel(upstream, { transport, clock, deployments });
+      noteProbe(live, upstream, result, clock);
+    },
   });
   prober.start(parts.upstreams);
 

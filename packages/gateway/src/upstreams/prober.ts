@@ -14,7 +14,8 @@ export interface ProberDeps {
   readonly fraction: () => number;
   /** Monotonic time of the last request the upstream served, which makes a probe needless. */
   readonly lastServedMs: (upstream: string) => number;
-  readonly found: (upstream: Upstream, result: ProbeResult) => void;
+  /** Told after each probe; the next one waits for it. Must not reject. */
+  readonly found: (upstream: Upstream, result: ProbeResult) => Promise<void>;
 }
 
 /**
@@ -81,7 +82,7 @@ export class Prober {
     if (!fresh) {
       const result = await probe(upstream, this.#deps);
       if (this.#stopped) return;
-      found(upstream, result);
+      await found(upstream, result);
     }
     const jitteredMs = intervalMs * (0.9 + 0.2 * fraction());
     this.#cancels.set(
