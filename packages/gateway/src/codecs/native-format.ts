@@ -42,7 +42,8 @@ export interface NativeFormat {
   /** Below the upstream's base URL. */
   readonly path: string;
   editRequest(raw: string, edits: NativeEdits): string;
-  scanner(hideUsage: boolean): NativeScanner;
+  /** `choices`: how many the client asked for; the answer is complete when each has finished. Default 1. */
+  scanner(hideUsage: boolean, choices?: number): NativeScanner;
   frame(data: string): string;
   /** The clean end of a stream. */
   readonly doneFrame: string;

@@ -1,6 +1,6 @@
 import { GatewayError } from "../../core/errors.ts";
 import type { TokenUsage } from "../../core/usage.ts";
-import { isObject } from "../../lib/json.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
 import { editJson, removeMember } from "../../lib/json-edit.ts";
 import { classifyErrorObject } from "../classify-failure.ts";
 import type { NativeScanner, ScannedEvent } from "../native-format.ts";
@@ -9,20 +9,25 @@ import { decodeUsage } from "./usage.ts";
 
 /**
  * Watches a stream that is relayed as it is. Common chunks are searched for a few tokens and never parsed: a quoted word
- * such as `"usage"` cannot stand inside a JSON string, where its quotes would be escaped. Every chunk; synchronous.
+ * such as `"usage"` cannot stand inside a JSON string, where its quotes would be escaped. A stream of several choices is
+ * rare and is parsed, to know whose finish it is. Every chunk; synchronous.
  * @see docs/spec/wire-formats.md 0.1 and 0.5
  */
 export class NativeScan implements NativeScanner {
   readonly #hideUsage: boolean;
+  readonly #choices: number;
+  /** Indexes of the choices that finished; kept only where there are several. */
+  readonly #finished = new Set<unknown>();
   #usage: TokenUsage | undefined;
   #finishSeen = false;
   #outputChars = 0;
   #contentEvents = 0;
   #failed = false;
 
-  /** `hideUsage`: the gateway asked for usage, the client did not. */
-  constructor(hideUsage: boolean) {
+  /** `hideUsage`: the gateway asked for usage, the client did not. `choices`: as many as the client asked for. */
+  constructor(hideUsage: boolean, choices = 1) {
     this.#hideUsage = hideUsage;
+    this.#choices = choices;
   }
 
   /** The last usage seen. */
@@ -30,6 +35,7 @@ export class NativeScan implements NativeScanner {
     return this.#usage;
   }
 
+  /** Every choice has finished. */
   get finishSeen(): boolean {
     return this.#finishSeen;
   }
@@ -51,7 +57,7 @@ export class NativeScan implements NativeScanner {
     const choices = data.indexOf('"choices"');
     const usage = valueAt(data, '"usage"', 0);
     const hasNumbers = usage !== -1 && holdsNumbers(data, usage);
-    if (choices === -1 || hasNumbers || data.includes('"error"')) return this.#parsed(data);
+    if (choices === -1 || hasNumbers || this.#choices > 1 || data.includes('"error"')) return this.#parsed(data);
     const kind = this.#kindOf(data, choices);
     if (kind === "error") return this.#fail(gaveUp());
     return { kind, forward: this.#hideUsage && usage !== -1 ? withoutNullUsage(data, usage) : data };
@@ -85,24 +91,37 @@ export class NativeScan implements NativeScanner {
       );
     }
     if (chunk["error"] || chunk["object"] === "error") return this.#fail(classifyErrorObject(chunk));
-    const choices = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
-    const choice: unknown = choices[0];
-    const usage = decodeUsage(chunk["usage"] ?? (isObject(choice) ? choice["usage"] : undefined));
+    const choices: readonly unknown[] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+    const usage = decodeUsage(chunk["usage"] ?? choices.filter(isObject).find(hasUsage)?.["usage"]);
     if (usage !== undefined) this.#usage = usage;
     const isUsageOnly = choices.length === 0 && usage !== undefined;
     if (isUsageOnly) return { kind: "empty", forward: this.#hideUsage ? undefined : data };
-    const kind = this.#kindOf(data, Math.max(0, data.indexOf('"choices"')));
+    const kind =
+      this.#choices > 1 ? this.#kindOfAll(choices) : this.#kindOf(data, Math.max(0, data.indexOf('"choices"')));
     if (kind === "error") return this.#fail(gaveUp());
     const hides = this.#hideUsage && chunk["usage"] === null;
     return { kind, forward: hides ? editJson(data, noUsageMember) : data };
   }
 
+  /** Does for a chunk of several choices what `#kindOf` does for one. */
+  #kindOfAll(choices: readonly unknown[]): "content" | "empty" | "error" {
+    let all: "content" | "empty" = "empty";
+    for (const choice of choices) {
+      if (!isObject(choice)) continue;
+      const kind = this.#kindOf(JSON.stringify(choice), 0, choice["index"] ?? 0);
+      if (kind === "error") return kind;
+      if (kind === "content") all = kind;
+    }
+    return all;
+  }
+
   /** Tells whether the chunk brings anything, and counts it. Searches from `from` on, where the choices begin. */
-  #kindOf(data: string, from: number): "content" | "empty" | "error" {
+  #kindOf(data: string, from: number, index: unknown = 0): "content" | "empty" | "error" {
     const finish = stringAt(data, '"finish_reason"', from);
     if (finish !== undefined) {
       if (isFailedFinish(finish)) return "error";
-      this.#finishSeen = true;
+      if (this.#choices > 1) this.#finished.add(index);
+      this.#finishSeen = this.#choices <= 1 || this.#finished.size >= this.#choices;
     }
     let chars = textLength(data, '"content"', from);
     // Nearly every chunk has one kind of text: the others are looked for only when the usual one is missing.
@@ -123,6 +142,10 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const BACKSLASH = 0x5c;
 const SMALL_N = 0x6e;
+
+function hasUsage(choice: JsonObject): boolean {
+  return isObject(choice["usage"]);
+}
 
 function gaveUp(): GatewayError {
   return new GatewayError("upstream_error", "The upstream gave up on the answer.");

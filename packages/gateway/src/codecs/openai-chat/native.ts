@@ -33,7 +33,7 @@ function editRequest(raw: string, edit: NativeEdits): string {
 export const openAiChatNative: NativeFormat = {
   path: "/chat/completions",
   editRequest,
-  scanner: (hideUsage) => new NativeScan(hideUsage),
+  scanner: (hideUsage, choices) => new NativeScan(hideUsage, choices),
   frame: (data) => `data: ${data}\n\n`,
   doneFrame: sseDone,
   errorFrame: (error) => sseData(encodeOpenAiError(error)),
