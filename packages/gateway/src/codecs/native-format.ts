@@ -35,6 +35,8 @@ export interface NativeEdits {
   readonly rename: readonly { readonly from: string; readonly to: string }[];
   /** Replaces the output limit, under whatever name the client set it. */
   readonly maxTokens: number | undefined;
+  /** Take reasoning of earlier turns, signed or plain, out of the assistant's messages. Default false. */
+  readonly stripThinking?: boolean;
 }
 
 /** How a format is relayed to an upstream that speaks it too: surgical edits, bytes otherwise untouched. */
