@@ -16,7 +16,8 @@ export interface ScannedEvent {
 
 /** Watches one stream that is relayed as it is. Synchronous; parses only what it must. */
 export interface NativeScanner {
-  scan(data: string): ScannedEvent;
+  /** Reads one event: its data and, where it has one, its name. */
+  scan(data: string, name?: string): ScannedEvent;
   /** The error to end with when the body ended, or undefined when the answer was complete. */
   end(): GatewayError | undefined;
   readonly usage: TokenUsage | undefined;

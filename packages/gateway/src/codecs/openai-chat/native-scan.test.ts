@@ -92,6 +92,21 @@ describe("NativeScan", () => {
     expect(done.end()).toBeUndefined();
   });
 
+  test("takes an empty finish reason for none", () => {
+    const scan = new NativeScan(false);
+    expect(scan.scan(chunk({ role: "assistant", content: "" }, "")).kind).toBe("empty");
+    expect(scan.scan(chunk({ content: "a" }, "")).kind).toBe("content");
+    expect(scan.end()?.code).toBe("stream_interrupted");
+  });
+
+  test("takes an event named error for one, whatever its data", () => {
+    const sent = [JSON.stringify({ message: "busy", code: 503 }), chunk({ content: "a" }), "EngineCore died"];
+    const failed = sent.map((data) => new NativeScan(false).scan(data, "error"));
+    expect(failed.map(({ kind, forward }) => [kind, forward])).toEqual(sent.map(() => ["error", undefined]));
+    expect(failed.map(({ error }) => error?.code)).toEqual(["overloaded", "upstream_error", "upstream_error"]);
+    expect(new NativeScan(false).scan(chunk({ content: "a" }), "message").kind).toBe("content");
+  });
+
   test("with several choices, ends only when each of them has finished", () => {
     const of = (index: number, delta: object, finish: string | null = null) => ({
       index,

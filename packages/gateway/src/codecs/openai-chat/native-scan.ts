@@ -50,9 +50,10 @@ export class NativeScan implements NativeScanner {
     return this.#contentEvents;
   }
 
-  /** Reads the data of one event. */
-  scan(data: string): ScannedEvent {
+  /** Reads the data of one event, `name` being its `event:` line. */
+  scan(data: string, name?: string): ScannedEvent {
     if (this.#failed) return { kind: "empty", forward: undefined };
+    if (name === "error") return this.#fail(classifyErrorObject(jsonOf(data) ?? data));
     if (data.length < 16 && data.trim() === "[DONE]") return this.#done();
     const choices = data.indexOf('"choices"');
     const usage = valueAt(data, '"usage"', 0);
@@ -79,12 +80,7 @@ export class NativeScan implements NativeScanner {
 
   #parsed(data: string): ScannedEvent {
     if (data.trim() === "") return { kind: "empty", forward: undefined };
-    let chunk: unknown;
-    try {
-      chunk = JSON.parse(data);
-    } catch {
-      chunk = undefined;
-    }
+    const chunk = jsonOf(data);
     if (!isObject(chunk)) {
       return this.#fail(
         new GatewayError("bad_upstream_response", "The upstream's stream holds an event that is not JSON."),
@@ -118,7 +114,8 @@ export class NativeScan implements NativeScanner {
   /** Tells whether the chunk brings anything, and counts it. Searches from `from` on, where the choices begin. */
   #kindOf(data: string, from: number, index: unknown = 0): "content" | "empty" | "error" {
     const finish = stringAt(data, '"finish_reason"', from);
-    if (finish !== undefined) {
+    const isFinish = finish !== undefined && finish !== "";
+    if (isFinish) {
       if (isFailedFinish(finish)) return "error";
       if (this.#choices > 1) this.#finished.add(index);
       this.#finishSeen = this.#choices <= 1 || this.#finished.size >= this.#choices;
@@ -127,7 +124,7 @@ export class NativeScan implements NativeScanner {
     // Nearly every chunk has one kind of text: the others are looked for only when the usual one is missing.
     for (let i = 0; chars === 0 && i < otherTexts.length; i++) chars = textLength(data, otherTexts[i]!, from);
     this.#outputChars += chars;
-    if (chars === 0 && finish === undefined && !hasStructure(data, from)) return "empty";
+    if (chars === 0 && !isFinish && !hasStructure(data, from)) return "empty";
     this.#contentEvents++;
     return "content";
   }
@@ -142,6 +139,15 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const BACKSLASH = 0x5c;
 const SMALL_N = 0x6e;
+
+/** Returns undefined for a text that is no JSON. */
+function jsonOf(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}
 
 function hasUsage(choice: JsonObject): boolean {
   return isObject(choice["usage"]);
