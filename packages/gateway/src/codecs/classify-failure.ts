@@ -1,5 +1,6 @@
 import { type ErrorCode, type ErrorDetail, GatewayError } from "../core/errors.ts";
 import { detectContextOverflow } from "./context-overflow.ts";
+import { hideLiterals } from "./hide-literals.ts";
 import { detectRejectedCapability } from "./rejected-capability.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import { readFault, readFaultBody, type UpstreamFault } from "./upstream-fault.ts";
@@ -14,6 +15,8 @@ export interface UpstreamFailure {
   readonly provider: string;
   /** `<upstream>/<model>`. */
   readonly target?: string | undefined;
+  /** Texts that may not be shown: the upstream's secrets, its host with and without the port. */
+  readonly hide?: readonly string[];
 }
 
 /**
@@ -22,7 +25,9 @@ export interface UpstreamFailure {
  * @see docs/spec/wire-formats.md 7
  */
 export function classifyFailure(failure: UpstreamFailure): GatewayError {
-  const fault = readFaultBody(failure.body);
+  const { hide = [] } = failure;
+  const said = readFaultBody(failure.body);
+  const fault = { ...said, message: hideLiterals(said.message, hide), param: hideLiterals(said.param, hide) };
   return classify(fault, failure.status, failure.headers, failure.target);
 }
 
@@ -62,7 +67,8 @@ function classify(fault: UpstreamFault, status: number | undefined, headers: Hea
   const mayReject = code === "bad_request" || (code === "upstream_error" && status === 500);
   const rejected = mayReject ? detectRejectedCapability(fault) : undefined;
   if (rejected !== undefined) {
-    return say("capability_rejected", fault, { ...base, param: rejected.capability, ...param, ...rejected });
+    const capability = safeUpstreamText(rejected.capability);
+    return say("capability_rejected", fault, { ...base, param: capability, ...param, ...rejected, capability });
   }
   return say(code, fault, code === "bad_request" ? { ...base, ...param } : base);
 }

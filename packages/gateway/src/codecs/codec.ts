@@ -1,4 +1,4 @@
-import type { DialectName, ProtocolName } from "@fairlead/contract/names";
+import type { Capability, DialectName, ProtocolName } from "@fairlead/contract/names";
 import type { ChatCompletion, ChatRequest } from "../core/chat.ts";
 import type { ChatEvent } from "../core/chat-event.ts";
 import type { GatewayError } from "../core/errors.ts";
@@ -95,6 +95,8 @@ export interface Dialect {
   decodeRequest(body: JsonObject): ChatRequest;
   encodeResponse(completion: ChatCompletion, meta: ReplyMeta): JsonObject;
   streamEncoder(meta: ReplyMeta): StreamEncoder;
+  /** The request's member that asks for a capability: the `param` of an error about one that no target has. */
+  paramOf(need: Capability): string;
   /** Error body in the client's own format; status and headers are the server's business. */
   encodeError(error: GatewayError, exchangeId: string): JsonObject;
   /** Comment or event that keeps an idle connection open without meaning anything. */

@@ -16,7 +16,8 @@ export interface ScannedEvent {
 
 /** Watches one stream that is relayed as it is. Synchronous; parses only what it must. */
 export interface NativeScanner {
-  scan(data: string): ScannedEvent;
+  /** Reads one event: its data and, where it has one, its name. */
+  scan(data: string, name?: string): ScannedEvent;
   /** The error to end with when the body ended, or undefined when the answer was complete. */
   end(): GatewayError | undefined;
   readonly usage: TokenUsage | undefined;
@@ -35,6 +36,8 @@ export interface NativeEdits {
   readonly rename: readonly { readonly from: string; readonly to: string }[];
   /** Replaces the output limit, under whatever name the client set it. */
   readonly maxTokens: number | undefined;
+  /** Take reasoning of earlier turns, signed or plain, out of the assistant's messages. Default false. */
+  readonly stripThinking?: boolean;
 }
 
 /** How a format is relayed to an upstream that speaks it too: surgical edits, bytes otherwise untouched. */
@@ -42,7 +45,8 @@ export interface NativeFormat {
   /** Below the upstream's base URL. */
   readonly path: string;
   editRequest(raw: string, edits: NativeEdits): string;
-  scanner(hideUsage: boolean): NativeScanner;
+  /** `choices`: how many the client asked for; the answer is complete when each has finished. Default 1. */
+  scanner(hideUsage: boolean, choices?: number): NativeScanner;
   frame(data: string): string;
   /** The clean end of a stream. */
   readonly doneFrame: string;

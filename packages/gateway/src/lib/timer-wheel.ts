@@ -6,7 +6,8 @@ interface Timer {
 
 /**
  * Many coarse timers for the price of one: starting and cancelling is a set operation, and the system's timer runs only
- * while something waits. A timer fires up to one tick late, never early. Due ones fire in the order of their ticks.
+ * while something waits. A timer fires up to one tick late, never early. Due ones fire in the order of their ticks. One
+ * that throws keeps no other from firing; its error leaves the tick uncaught.
  */
 export class TimerWheel {
   readonly #tickMs: number;
@@ -24,7 +25,7 @@ export class TimerWheel {
 
   after(ms: number, fire: () => void): () => void {
     if (this.#size === 0) this.#start();
-    const dueTick = Math.ceil((this.#nowMs() + ms) / this.#tickMs);
+    const dueTick = Math.max(this.#doneTick + 1, Math.ceil((this.#nowMs() + ms) / this.#tickMs));
     const timer: Timer = { fire, dueTick };
     let slot = this.#slots.get(dueTick);
     if (slot === undefined) {
@@ -48,21 +49,33 @@ export class TimerWheel {
 
   #turn(): void {
     const tick = Math.floor(this.#nowMs() / this.#tickMs);
-    for (let at = this.#doneTick + 1; at <= tick; at++) this.#fireSlot(at);
-    this.#doneTick = tick;
-    if (this.#size > 0) return;
-    clearInterval(this.#interval);
-    this.#interval = undefined;
-    this.#slots.clear();
+    const errors: unknown[] = [];
+    for (let at = this.#doneTick + 1; at <= tick; at++) {
+      // Set before anything fires: what is started from within is due later than this slot.
+      this.#doneTick = at;
+      this.#fireSlot(at, errors);
+    }
+    if (this.#size === 0) {
+      clearInterval(this.#interval);
+      this.#interval = undefined;
+      this.#slots.clear();
+    }
+    if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, "Several timers failed.");
   }
 
-  #fireSlot(tick: number): void {
+  #fireSlot(tick: number, errors: unknown[]): void {
     const slot = this.#slots.get(tick);
     if (slot === undefined) return;
-    this.#slots.delete(tick);
     for (const timer of slot) {
+      // A set's iteration skips what was taken out before its turn, so one timer may cancel the next.
+      slot.delete(timer);
       this.#size--;
-      timer.fire();
+      try {
+        timer.fire();
+      } catch (thrown) {
+        errors.push(thrown);
+      }
     }
+    this.#slots.delete(tick);
   }
 }

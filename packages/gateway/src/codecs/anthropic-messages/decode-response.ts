@@ -18,7 +18,7 @@ interface Gathered {
 
 /**
  * Decodes a whole message.
- * @throws GatewayError `bad_upstream_response`, or what an error object inside a response of status 200 stands for
+ * @throws GatewayError `bad_upstream_response`, `malformed_tool_call`, or what an error object inside a response of status 200 stands for
  * @see docs/spec/wire-formats.md 2
  */
 export function decodeResponse(body: unknown, state: ReplyState): ChatCompletion {
@@ -78,6 +78,7 @@ function gather(block: JsonObject, gathered: Gathered, state: ReplyState): void 
 }
 
 function toToolCall(id: string, wireName: string, input: unknown, text: string, state: ReplyState): ToolCall {
+  if (wireName === "") throw new GatewayError("malformed_tool_call", "The upstream called a tool without a name.");
   const name = state.toolNames.get(wireName) ?? wireName;
   return state.customTools.has(name)
     ? { id, name, arguments: customToolInput(input, text), custom: true }

@@ -24,6 +24,7 @@ export class StreamBlocks {
   readonly #thinkingBlocks: JsonObject[] = [];
   readonly #annotations: JsonObject[] = [];
   #toolCount = 0;
+  #hasNameless = false;
   #textLength = 0;
   /** Call whose `{}` is held. */
   #heldTool: number | undefined;
@@ -37,7 +38,23 @@ export class StreamBlocks {
     return this.#toolCount;
   }
 
+  /** A call came without the name of its tool, which nothing later can bring. */
+  get hasNameless(): boolean {
+    return this.#hasNameless;
+  }
+
+  /** A call has begun and not ended. */
+  get hasOpenCall(): boolean {
+    return [...this.#open.values()].some(({ kind }) => kind === "tool" || kind === "custom" || kind === "json");
+  }
+
+  /** The stream brought something of an answer. */
+  get hasContent(): boolean {
+    return this.#toolCount > 0 || this.#textLength > 0 || this.#thinkingBlocks.length > 0;
+  }
+
   start(index: unknown, value: unknown, events: ChatEvent[]): void {
+    this.stop(index, events);
     this.#releaseHeld(events);
     const block = isObject(value) ? value : {};
     switch (block["type"]) {
@@ -112,6 +129,10 @@ export class StreamBlocks {
     const startInput = isObject(input) && Object.keys(input).length > 0 ? JSON.stringify(input) : "";
     if (wireName === this.#state.jsonTool) {
       this.#open.set(index, { kind: "json", startInput, sawArguments: false });
+      return;
+    }
+    if (wireName === "") {
+      this.#hasNameless = true;
       return;
     }
     const toolIndex = this.#toolCount++;

@@ -56,9 +56,7 @@ class MessageDecoder implements StreamDecoder {
   end(): readonly ChatEvent[] {
     if (this.#closed) return [];
     if (this.#stopReason === undefined) {
-      return this.#fail(
-        new GatewayError("stream_interrupted", "The upstream closed the stream before the answer ended."),
-      );
+      return this.#fail(interrupted());
     }
     const events: ChatEvent[] = [];
     this.#finish(events);
@@ -79,7 +77,7 @@ class MessageDecoder implements StreamDecoder {
     switch (type) {
       case "content_block_start":
         this.#blocks.start(message["index"], message["content_block"], events);
-        break;
+        return this.#blocks.hasNameless ? nameless() : undefined;
       case "content_block_delta":
         this.#blocks.delta(message["index"], message["delta"], events);
         break;
@@ -90,6 +88,9 @@ class MessageDecoder implements StreamDecoder {
         this.#messageDelta(message, events);
         break;
       case "message_stop":
+        if (this.#stopReason === undefined && (this.#blocks.hasOpenCall || !this.#blocks.hasContent)) {
+          return interrupted();
+        }
         this.#finish(events);
     }
     return undefined;
@@ -110,7 +111,7 @@ class MessageDecoder implements StreamDecoder {
       this.#blocks.start(undefined, block, events);
       this.#blocks.stop(undefined, events);
     }
-    return undefined;
+    return this.#blocks.hasNameless ? nameless() : undefined;
   }
 
   #ensureStarted(id: string | undefined, model: string | undefined, events: ChatEvent[]): void {
@@ -147,4 +148,12 @@ class MessageDecoder implements StreamDecoder {
     this.#closed = true;
     return [{ type: "error", error }];
   }
+}
+
+function interrupted(): GatewayError {
+  return new GatewayError("stream_interrupted", "The upstream closed the stream before the answer ended.");
+}
+
+function nameless(): GatewayError {
+  return new GatewayError("malformed_tool_call", "The upstream called a tool without a name.");
 }

@@ -1,5 +1,6 @@
 import { sseKeepAlive } from "../../framing/sse-writer.ts";
 import type { Dialect } from "../codec.ts";
+import { capabilityParam } from "./capability-param.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { encodeOpenAiError } from "./encode-error.ts";
 import { encodeResponse } from "./encode-response.ts";
@@ -11,6 +12,7 @@ export const openAiChatDialect: Dialect = {
   decodeRequest,
   encodeResponse,
   streamEncoder: openAiStreamEncoder,
+  paramOf: capabilityParam,
   encodeError: encodeOpenAiError,
   keepAlive: sseKeepAlive,
 };

@@ -92,6 +92,75 @@ describe("NativeScan", () => {
     expect(done.end()).toBeUndefined();
   });
 
+  test("takes an empty finish reason for none", () => {
+    const scan = new NativeScan(false);
+    expect(scan.scan(chunk({ role: "assistant", content: "" }, "")).kind).toBe("empty");
+    expect(scan.scan(chunk({ content: "a" }, "")).kind).toBe("content");
+    expect(scan.end()?.code).toBe("stream_interrupted");
+  });
+
+  test("takes an event named error for one, whatever its data", () => {
+    const sent = [JSON.stringify({ message: "busy", code: 503 }), chunk({ content: "a" }), "EngineCore died"];
+    const failed = sent.map((data) => new NativeScan(false).scan(data, "error"));
+    expect(failed.map(({ kind, forward }) => [kind, forward])).toEqual(sent.map(() => ["error", undefined]));
+    expect(failed.map(({ error }) => error?.code)).toEqual(["overloaded", "upstream_error", "upstream_error"]);
+    expect(new NativeScan(false).scan(chunk({ content: "a" }), "message").kind).toBe("content");
+  });
+
+  test("with several choices, ends only when each of them has finished", () => {
+    const of = (index: number, delta: object, finish: string | null = null) => ({
+      index,
+      delta,
+      finish_reason: finish,
+    });
+    const event = (...choices: object[]) => JSON.stringify({ id: "c", choices });
+    const scan = new NativeScan(false, 2);
+    scan.scan(event(of(0, { content: "a" })));
+    expect(scan.scan(event(of(0, {}, "stop"))).kind).toBe("content");
+    scan.scan(event(of(0, {}, "stop")));
+    scan.scan(event(of(1, { content: '"index":1,"finish_reason":"stop"' })));
+    expect(scan.end()?.code).toBe("stream_interrupted");
+    expect(scan.scan(event(of(1, {}, "length"))).kind).toBe("content");
+    expect(scan.end()).toBeUndefined();
+    expect(scan.scan("[DONE]").kind).toBe("done");
+
+    const cut = new NativeScan(false, 2);
+    cut.scan(event(of(1, {}, "stop")));
+    expect(cut.scan("[DONE]").error?.code).toBe("stream_interrupted");
+
+    const together = new NativeScan(false, 3);
+    together.scan(event(of(0, { content: "a" }, "stop"), of(1, { content: "b" }), of(2, {}, "stop")));
+    expect(together.end()?.code).toBe("stream_interrupted");
+    expect(together.outputChars).toBe(2);
+    together.scan('{ "choices": [ { "finish_reason": "stop", "delta": {}, "index": 1 } ] }');
+    expect(together.end()).toBeUndefined();
+
+    const failed = new NativeScan(false, 2);
+    expect(failed.scan(event(of(0, {}, "stop"), of(1, {}, "error"))).error?.code).toBe("upstream_error");
+  });
+
+  test("an event of several choices is content when any of them brings something", () => {
+    const scan = new NativeScan(false, 2);
+    const event = (second: object) =>
+      JSON.stringify({
+        choices: [
+          { index: 0, delta: { role: "assistant", content: "" } },
+          { index: 1, delta: second },
+        ],
+      });
+    expect(scan.scan(event({ content: "" })).kind).toBe("empty");
+    expect(scan.scan(event({ content: "b" })).kind).toBe("content");
+    expect(scan.scan(event({ tool_calls: [{ index: 0, function: { arguments: "{}" } }] })).kind).toBe("content");
+  });
+
+  test("a finish without an index is the first choice's, and usage may stand in any", () => {
+    const scan = new NativeScan(true, 2);
+    scan.scan('{"choices":[{"delta":{},"finish_reason":"stop"}]}');
+    scan.scan('{"choices":[{"index":1,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":4}}],"usage":null}');
+    expect(scan.end()).toBeUndefined();
+    expect(scan.usage?.inputTokens).toBe(4);
+  });
+
   test("counts output for an estimate", () => {
     const scan = new NativeScan(false);
     scan.scan(chunk({ role: "assistant", content: "" }));

@@ -1,6 +1,6 @@
 import { GatewayError } from "../../core/errors.ts";
 import type { TokenUsage } from "../../core/usage.ts";
-import { isObject } from "../../lib/json.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
 import { editJson, removeMember } from "../../lib/json-edit.ts";
 import { classifyErrorObject } from "../classify-failure.ts";
 import type { NativeScanner, ScannedEvent } from "../native-format.ts";
@@ -9,20 +9,25 @@ import { decodeUsage } from "./usage.ts";
 
 /**
  * Watches a stream that is relayed as it is. Common chunks are searched for a few tokens and never parsed: a quoted word
- * such as `"usage"` cannot stand inside a JSON string, where its quotes would be escaped. Every chunk; synchronous.
+ * such as `"usage"` cannot stand inside a JSON string, where its quotes would be escaped. A stream of several choices is
+ * rare and is parsed, to know whose finish it is. Every chunk; synchronous.
  * @see docs/spec/wire-formats.md 0.1 and 0.5
  */
 export class NativeScan implements NativeScanner {
   readonly #hideUsage: boolean;
+  readonly #choices: number;
+  /** Indexes of the choices that finished; kept only where there are several. */
+  readonly #finished = new Set<unknown>();
   #usage: TokenUsage | undefined;
   #finishSeen = false;
   #outputChars = 0;
   #contentEvents = 0;
   #failed = false;
 
-  /** `hideUsage`: the gateway asked for usage, the client did not. */
-  constructor(hideUsage: boolean) {
+  /** `hideUsage`: the gateway asked for usage, the client did not. `choices`: as many as the client asked for. */
+  constructor(hideUsage: boolean, choices = 1) {
     this.#hideUsage = hideUsage;
+    this.#choices = choices;
   }
 
   /** The last usage seen. */
@@ -30,6 +35,7 @@ export class NativeScan implements NativeScanner {
     return this.#usage;
   }
 
+  /** Every choice has finished. */
   get finishSeen(): boolean {
     return this.#finishSeen;
   }
@@ -44,14 +50,15 @@ export class NativeScan implements NativeScanner {
     return this.#contentEvents;
   }
 
-  /** Reads the data of one event. */
-  scan(data: string): ScannedEvent {
+  /** Reads the data of one event, `name` being its `event:` line. */
+  scan(data: string, name?: string): ScannedEvent {
     if (this.#failed) return { kind: "empty", forward: undefined };
+    if (name === "error") return this.#fail(classifyErrorObject(jsonOf(data) ?? data));
     if (data.length < 16 && data.trim() === "[DONE]") return this.#done();
     const choices = data.indexOf('"choices"');
     const usage = valueAt(data, '"usage"', 0);
     const hasNumbers = usage !== -1 && holdsNumbers(data, usage);
-    if (choices === -1 || hasNumbers || data.includes('"error"')) return this.#parsed(data);
+    if (choices === -1 || hasNumbers || this.#choices > 1 || data.includes('"error"')) return this.#parsed(data);
     const kind = this.#kindOf(data, choices);
     if (kind === "error") return this.#fail(gaveUp());
     return { kind, forward: this.#hideUsage && usage !== -1 ? withoutNullUsage(data, usage) : data };
@@ -73,42 +80,51 @@ export class NativeScan implements NativeScanner {
 
   #parsed(data: string): ScannedEvent {
     if (data.trim() === "") return { kind: "empty", forward: undefined };
-    let chunk: unknown;
-    try {
-      chunk = JSON.parse(data);
-    } catch {
-      chunk = undefined;
-    }
+    const chunk = jsonOf(data);
     if (!isObject(chunk)) {
       return this.#fail(
         new GatewayError("bad_upstream_response", "The upstream's stream holds an event that is not JSON."),
       );
     }
     if (chunk["error"] || chunk["object"] === "error") return this.#fail(classifyErrorObject(chunk));
-    const choices = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
-    const choice: unknown = choices[0];
-    const usage = decodeUsage(chunk["usage"] ?? (isObject(choice) ? choice["usage"] : undefined));
+    const choices: readonly unknown[] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+    const usage = decodeUsage(chunk["usage"] ?? choices.filter(isObject).find(hasUsage)?.["usage"]);
     if (usage !== undefined) this.#usage = usage;
     const isUsageOnly = choices.length === 0 && usage !== undefined;
     if (isUsageOnly) return { kind: "empty", forward: this.#hideUsage ? undefined : data };
-    const kind = this.#kindOf(data, Math.max(0, data.indexOf('"choices"')));
+    const kind =
+      this.#choices > 1 ? this.#kindOfAll(choices) : this.#kindOf(data, Math.max(0, data.indexOf('"choices"')));
     if (kind === "error") return this.#fail(gaveUp());
     const hides = this.#hideUsage && chunk["usage"] === null;
     return { kind, forward: hides ? editJson(data, noUsageMember) : data };
   }
 
+  /** Does for a chunk of several choices what `#kindOf` does for one. */
+  #kindOfAll(choices: readonly unknown[]): "content" | "empty" | "error" {
+    let all: "content" | "empty" = "empty";
+    for (const choice of choices) {
+      if (!isObject(choice)) continue;
+      const kind = this.#kindOf(JSON.stringify(choice), 0, choice["index"] ?? 0);
+      if (kind === "error") return kind;
+      if (kind === "content") all = kind;
+    }
+    return all;
+  }
+
   /** Tells whether the chunk brings anything, and counts it. Searches from `from` on, where the choices begin. */
-  #kindOf(data: string, from: number): "content" | "empty" | "error" {
+  #kindOf(data: string, from: number, index: unknown = 0): "content" | "empty" | "error" {
     const finish = stringAt(data, '"finish_reason"', from);
-    if (finish !== undefined) {
+    const isFinish = finish !== undefined && finish !== "";
+    if (isFinish) {
       if (isFailedFinish(finish)) return "error";
-      this.#finishSeen = true;
+      if (this.#choices > 1) this.#finished.add(index);
+      this.#finishSeen = this.#choices <= 1 || this.#finished.size >= this.#choices;
     }
     let chars = textLength(data, '"content"', from);
     // Nearly every chunk has one kind of text: the others are looked for only when the usual one is missing.
     for (let i = 0; chars === 0 && i < otherTexts.length; i++) chars = textLength(data, otherTexts[i]!, from);
     this.#outputChars += chars;
-    if (chars === 0 && finish === undefined && !hasStructure(data, from)) return "empty";
+    if (chars === 0 && !isFinish && !hasStructure(data, from)) return "empty";
     this.#contentEvents++;
     return "content";
   }
@@ -123,6 +139,19 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const BACKSLASH = 0x5c;
 const SMALL_N = 0x6e;
+
+/** Returns undefined for a text that is no JSON. */
+function jsonOf(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}
+
+function hasUsage(choice: JsonObject): boolean {
+  return isObject(choice["usage"]);
+}
 
 function gaveUp(): GatewayError {
   return new GatewayError("upstream_error", "The upstream gave up on the answer.");

@@ -135,6 +135,12 @@ describe("openAiStreamDecoder", () => {
     expect(events).toEqual([start, text("a"), ...ended("length")]);
   });
 
+  test("takes a whole message in place of a delta, but not what was streamed already", () => {
+    const whole = { id: "c", model: "m", choices: [{ index: 0, message: { content: "a" }, finish_reason: "stop" }] };
+    expect(decode([whole, "[DONE]"])).toEqual([start, text("a"), ...ended("stop")]);
+    expect(decode([delta({ content: "a" }), whole, "[DONE]"])).toEqual([start, text("a"), ...ended("stop")]);
+  });
+
   test("reports usage wherever it stands", () => {
     const usage = {
       prompt_tokens: 5,

@@ -72,6 +72,8 @@ class ChunkDecoder implements StreamDecoder {
     const choice = Array.isArray(chunk["choices"]) ? chunk["choices"].find(isFirstChoice) : undefined;
     if (isObject(choice)) {
       if (isObject(choice["delta"])) this.#delta(choice["delta"], events);
+      // Servers that only pretend to stream send a whole message; others repeat at the end what they streamed.
+      else if (isObject(choice["message"]) && !this.#hasContent) this.#delta(choice["message"], events);
       const word = stringOf(choice["finish_reason"]);
       if (isFailedFinish(word)) {
         const error = new GatewayError("upstream_error", `The upstream gave up with the finish reason '${word}'.`);
