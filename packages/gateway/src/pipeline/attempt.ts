@@ -1,3 +1,5 @@
+import { hiddenTexts } from "../codecs/hidden-texts.ts";
+import { hideIn } from "../codecs/hide-in.ts";
 import type { Deployment, Upstream } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Attempt, Exchange } from "../core/exchange.ts";
@@ -71,7 +73,7 @@ export async function attempt(
     entry.firstContentMs = clock.monotonicMs();
     return committed;
   } catch (thrown) {
-    const error = readError(thrown, abort.signal).with({ target: target.id });
+    const error = hideIn(readError(thrown, abort.signal), hiddenTexts(target.upstream)).with({ target: target.id });
     if (!abort.signal.aborted) abort.abort(error);
     end.failed(error);
     throw error;

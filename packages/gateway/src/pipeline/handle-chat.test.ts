@@ -18,6 +18,7 @@ import { GatewayError } from "../core/errors.ts";
 import { Exchange } from "../core/exchange.ts";
 import type { ExchangeRecord } from "../core/exchange-record.ts";
 import { openKeyStore } from "../keys/shared-key.ts";
+import { Secret } from "../lib/secret.ts";
 import { LiveState } from "../routing/live-state.ts";
 import { MemoryCounterStore } from "../stores/memory/memory-counter-store.ts";
 import { MemoryLedgerStore } from "../stores/memory/memory-ledger-store.ts";
@@ -465,6 +466,32 @@ test("an endless model name is refused", async () => {
   const reply = await it.ask({ ...hello, model: "x".repeat(10_000) });
   expect(reply.response.status).toBe(400);
   expect((await outcomeOf(it, reply)).asked.length).toBeLessThanOrEqual(256);
+});
+
+test("an upstream's key and address never reach the client, whatever it echoes", async () => {
+  const auth = { type: "bearer", key: new Secret("mysecretkey12345") } as const;
+  for (const script of [
+    answer(400, {
+      error: {
+        message: "no such thing (key=mysecretkey12345 at http://127.0.0.1:9/v1)",
+        type: "invalid_request_error",
+      },
+    }),
+    stream(frames.role, frames.text("a"), `data: {"error":{"message":"bad mysecretkey12345","code":400}}\n\n`),
+  ]) {
+    const it = gateway({ local: [script] });
+    Object.assign(it.local.upstream, { auth });
+    const reply = await it.ask(script.length === 0 ? hello : helloStream);
+    expect(await reply.response.text()).not.toMatch(/mysecretkey|127\.0\.0\.1/);
+    expect(JSON.stringify(await outcomeOf(it, reply))).not.toContain("mysecretkey");
+  }
+});
+
+test("a capability that nobody has names the client's field", async () => {
+  const it = gateway({ local: [completion("hi")] });
+  const { response } = await it.ask({ ...hello, logprobs: true });
+  expect(response.status).toBe(400);
+  expect((await response.json()).error.param).toBe("logprobs");
 });
 
 test("errors before a decision carry only the id", async () => {

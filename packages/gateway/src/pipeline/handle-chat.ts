@@ -1,3 +1,4 @@
+import { capabilities } from "@fairlead/contract/names";
 import type { Dialect } from "../codecs/codec.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
@@ -80,7 +81,7 @@ export async function handleChat(
       ? await replyStream(attempts, { dialect, chat, raw }, exchange, admission.hold, deps)
       : replyWhole(await attempts, exchange, admission.hold, deps);
   } catch (thrown) {
-    return replyError(GatewayError.from(thrown), dialect, exchange, admission?.hold, deps.accounts);
+    return replyError(named(GatewayError.from(thrown), dialect), dialect, exchange, admission?.hold, deps.accounts);
   }
 }
 
@@ -179,6 +180,13 @@ function firstOf(promise: Promise<unknown>, ms: number, exchange: Exchange): Pro
     };
     promise.then(settled, settled);
   });
+}
+
+/** Names the client's own field for a capability that no target has. */
+function named(error: GatewayError, dialect: Dialect): GatewayError {
+  const need = capabilities.find((capability) => capability === error.detail.capability);
+  if (error.code !== "capability_unavailable" || error.detail.param !== undefined || need === undefined) return error;
+  return error.with({ param: dialect.paramOf(need) });
 }
 
 /** Answers an error in the client's own format and settles. */

@@ -19,16 +19,17 @@ export function prepareNative(
   repairs: readonly Repair[],
 ): Prepared {
   const removed = repairs.flatMap((repair) => (repair.type === "drop-param" ? [repair.param] : []));
-  const stripped = repairs.some((repair) => repair.type === "strip-thinking") ? ["thinking_blocks"] : [];
+  const choices = typeof chat.extra["n"] === "number" ? chat.extra["n"] : 1;
   const limit = repairs.findLast((repair) => repair.type === "max-tokens");
   const hideUsage = chat.stream && !chat.includeUsage;
   const body = native.editRequest(raw, {
     model: target.model,
     isModelNamed: chat.model === target.model,
     addUsage: hideUsage,
-    remove: [...gatewayFields, ...removed, ...stripped],
+    remove: [...gatewayFields, ...removed],
     rename: repairs.filter((repair) => repair.type === "rename-param"),
     maxTokens: limit?.maxTokens,
+    stripThinking: repairs.some((repair) => repair.type === "strip-thinking"),
   });
   return {
     path: native.path,
@@ -40,7 +41,7 @@ export function prepareNative(
       const { usage, text: answer, reasoning } = protocol.decodeResponse(parseReply(text), emptyReplyState);
       return { body: text, usage, outputCharacters: (answer?.length ?? 0) + (reasoning?.length ?? 0) };
     },
-    makeRelay: () => new NativeRelay(native, native.scanner(hideUsage)),
+    makeRelay: () => new NativeRelay(native, native.scanner(hideUsage, choices)),
     collect: undefined,
   };
 }
@@ -66,9 +67,9 @@ class NativeRelay implements StreamRelay {
     return this.#scanner.outputChars;
   }
 
-  push({ data }: SseEvent): string {
+  push({ data, event }: SseEvent): string {
     if (this.finished) return "";
-    const { kind, forward, error } = this.#scanner.scan(data);
+    const { kind, forward, error } = this.#scanner.scan(data, event);
     switch (kind) {
       case "error":
         this.error = error;

@@ -1,4 +1,5 @@
 import { classifyFailure } from "../codecs/classify-failure.ts";
+import { hiddenTexts } from "../codecs/hidden-texts.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Watchdog } from "./watchdog.ts";
@@ -48,5 +49,6 @@ export async function readFailure(response: Response, target: Deployment, watchd
     headers: response.headers,
     body,
     provider: target.upstream.provider,
+    hide: hiddenTexts(target.upstream),
   });
 }

@@ -1,3 +1,5 @@
+import { hiddenTexts } from "../codecs/hidden-texts.ts";
+import { hideIn } from "../codecs/hide-in.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { Hold } from "../ledger/hold.ts";
@@ -87,7 +89,10 @@ export class ClientStream {
 
   #readError(thrown: unknown): GatewayError {
     const committed = this.#committed;
-    return committed === undefined ? GatewayError.from(thrown) : readError(thrown, committed.signal);
+    if (committed === undefined) return GatewayError.from(thrown);
+    const error = readError(thrown, committed.signal);
+    const upstream = this.#exchange.served?.upstream;
+    return upstream === undefined ? error : hideIn(error, hiddenTexts(upstream));
   }
 
   #relayFirst(

@@ -208,7 +208,9 @@ function nothingLeft(
   }
   if (only("capability")) {
     const needs = [...request.needs].join(", ");
-    return new GatewayError("capability_unavailable", `No target for \`${asked}\`${where} can do ${needs} (${list}).`);
+    return new GatewayError("capability_unavailable", `No target for \`${asked}\`${where} can do ${needs} (${list}).`, {
+      capability: [...request.needs][0] ?? "",
+    });
   }
   const reasons = list === "" ? "none is configured" : list;
   return new GatewayError("no_target_available", `No target for \`${asked}\` can serve now${where}: ${reasons}.`);
