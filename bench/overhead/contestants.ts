@@ -10,6 +10,8 @@ const root = join(import.meta.dir, "../..");
 export interface Contestant {
   readonly name: string;
   readonly pid: number;
+  /** Where another process than `pid` answers a scenario. */
+  pidOf?(scenario: Scenario): number;
   /** Milliseconds from the process's start to its first answer on `/`-like paths. */
   readonly startMs: number;
   /** Where a scenario's request goes; undefined when this contestant does not take part. */
@@ -97,6 +99,7 @@ export async function startUpstreams(): Promise<{ urls: UpstreamUrls; contestant
   const contestant: Contestant = {
     name: "upstream directly",
     pid: burst.pid,
+    pidOf: (scenario) => (isPaced(scenario) ? paced.pid : burst.pid),
     startMs: burst.startMs,
     async stop() {
       await burst.stop();

@@ -49,13 +49,14 @@ export async function load(
       latencies.push(performance.now() - startedMs);
     }
   };
-  const startedCpu = cpuSeconds(contestant.pid);
+  const pid = contestant.pidOf?.(scenario) ?? contestant.pid;
+  const startedCpu = cpuSeconds(pid);
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: clients }, client));
   return {
     requests,
     seconds: (performance.now() - startedMs) / 1000,
-    cpuSeconds: cpuSeconds(contestant.pid) - startedCpu,
+    cpuSeconds: cpuSeconds(pid) - startedCpu,
     latencies,
     failures,
   };

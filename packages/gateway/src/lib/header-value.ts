@@ -1,8 +1,9 @@
-const unsafe = /[^\x20-\x7e]/g;
+const unsafe = /[^\x20-\x7e]/;
+const everyUnsafe = new RegExp(unsafe, "g");
 
 /** Makes any text safe as a header value: printable ASCII, at most `limit` characters, no line breaks. */
 export function headerValue(text: string, limit = 256): string {
-  return text
-    .slice(0, limit)
-    .replace(unsafe, (character) => encodeURIComponent(character.isWellFormed() ? character : "?"));
+  const short = text.length > limit ? text.slice(0, limit) : text;
+  if (!unsafe.test(short)) return short;
+  return short.replace(everyUnsafe, (character) => encodeURIComponent(character.isWellFormed() ? character : "?"));
 }

@@ -97,6 +97,24 @@ function reach(
   else transport.reach(upstream, signal).then(connected, connected);
 }
 
+const headersOf = new WeakMap<Upstream, Readonly<Record<string, string>>>();
+
+/** Headers that every request to an upstream carries, its credentials included; computed once. */
+function upstreamHeaders(upstream: Upstream): Readonly<Record<string, string>> {
+  let headers = headersOf.get(upstream);
+  if (headers === undefined) {
+    headers = {
+      "content-type": "application/json",
+      "accept-encoding": "identity",
+      "user-agent": "fairlead",
+      ...upstream.headers,
+      ...authHeaders(upstream.auth),
+    };
+    headersOf.set(upstream, headers);
+  }
+  return headers;
+}
+
 async function send(
   target: Deployment,
   prepared: Prepared,
@@ -110,14 +128,10 @@ async function send(
     method: "POST",
     url: upstream.baseUrl + prepared.path,
     headers: {
-      "content-type": "application/json",
+      ...upstreamHeaders(upstream),
       accept: prepared.streams ? "text/event-stream" : "application/json",
-      "accept-encoding": "identity",
-      "user-agent": "fairlead",
-      "x-router-hop": [...exchange.hops, instanceId].join(","),
-      ...upstream.headers,
+      "x-router-hop": exchange.hops.length === 0 ? instanceId : [...exchange.hops, instanceId].join(","),
       ...prepared.headers,
-      ...authHeaders(upstream.auth),
     },
     body: prepared.body,
     signal,

@@ -121,7 +121,7 @@ function replyWhole(served: Served, exchange: Exchange, hold: Hold, deps: ChatDe
   exchange.status = 200;
   exchange.markAnswered();
   const settlement = settle(exchange, hold, "ok", deps.accounts, outputCharacters);
-  const headers = { "content-type": "application/json", ...routerHeaders(exchange) };
+  const headers = routerHeaders(exchange, { "content-type": "application/json" });
   return { response: new Response(body, { headers }), settled: Promise.resolve(settlement) };
 }
 
@@ -161,12 +161,11 @@ async function replyStream(
   }
   exchange.status = 200;
   exchange.markAnswered();
-  const headers = {
+  const headers = routerHeaders(exchange, {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache",
     "x-accel-buffering": "no",
-    ...routerHeaders(exchange),
-  };
+  });
   return { response: new Response(body, { headers }), settled };
 }
 
@@ -207,7 +206,7 @@ export function replyError(
     for (const sink of accounts.sinks) sink.operatorAlert(shown, exchange.id);
   }
   const settlement = settle(exchange, hold, gone ? "client_gone" : "error", accounts);
-  const headers = { ...routerHeaders(exchange), ...retryHeaders(shown) };
+  const headers = routerHeaders(exchange, retryHeaders(shown));
   const response = Response.json(dialect.encodeError(shown, exchange.id), { status: exchange.status, headers });
   return { response, settled: Promise.resolve(settlement) };
 }

@@ -5,9 +5,9 @@ import { headerValue } from "../lib/header-value.ts";
 /** A wait longer than this is ignored by the SDKs, so they are told not to retry instead. */
 const longestHintMs = 60_000;
 
-/** `X-Router-*` headers of an answer (requirement A3). Before a decision only the id is known. */
-export function routerHeaders(exchange: Exchange): Record<string, string> {
-  const headers: Record<string, string> = { "x-router-decision-id": exchange.id };
+/** Adds the `X-Router-*` headers of an answer (requirement A3). Before a decision only the id is known. */
+export function routerHeaders(exchange: Exchange, headers: Record<string, string>): Record<string, string> {
+  headers["x-router-decision-id"] = exchange.id;
   const { decision, fallback } = exchange;
   const target = exchange.served ?? undefined;
   if (decision === undefined) return headers;
