@@ -17,21 +17,22 @@ export function textLine(line: string, colour: boolean): string {
 }
 
 function decisionText(entry: Record<string, unknown>, paint: (code: number, text: string) => string): string {
+  const failed = Number(entry["status"]) >= 400 || entry["outcome"] !== "ok";
+  const outcome = entry["outcome"] === "ok" ? "" : ` ${entry["outcome"]}`;
+  const status = paint(failed ? 31 : 32, `${entry["status"]}${outcome}`);
+  const error = entry["error"] === undefined ? undefined : `${entry["error"]}: ${entry["message"]}`;
+  // Refused before anything was decided: there is no target to name.
+  if (entry["reason"] === undefined) return [`${paint(31, "refused")}`, status, paint(31, String(error))].join(" · ");
   const backend = String(entry["backend"] ?? "none");
   const where = paint(backend === "local" ? 32 : backend === "cloud" ? 36 : 31, backend.padEnd(5));
-  const failed = Number(entry["status"]) >= 400 || entry["outcome"] !== "ok";
-  const status = paint(
-    failed ? 31 : 32,
-    `${entry["status"]}${entry["outcome"] === "ok" ? "" : ` ${entry["outcome"]}`}`,
-  );
   const parts = [
-    `${String(entry["alias"])} → ${where} ${String(entry["target"] ?? "-")}`,
-    `${String(entry["reason"] ?? "-")}`,
+    `${entry["alias"]} → ${where} ${entry["target"] ?? "-"}`,
+    `${entry["reason"]}`,
     status,
     `${Math.round(Number(entry["durationMs"]))} ms`,
     `${entry["inputTokens"]}+${entry["outputTokens"]} tokens`,
   ];
-  if (entry["fallback"] !== undefined) parts.push(paint(33, `fallback from ${String(entry["fallback"])}`));
-  if (entry["error"] !== undefined) parts.push(paint(31, `${String(entry["error"])}: ${String(entry["message"])}`));
+  if (entry["fallback"] !== undefined) parts.push(paint(33, `fallback from ${entry["fallback"]}`));
+  if (error !== undefined) parts.push(paint(31, error));
   return parts.join(" · ");
 }
