@@ -26,7 +26,7 @@ const beforeContent: readonly Case[] = [
   { fault: "status=401", why: "upstream_auth" },
   { fault: "status=403", why: "upstream_auth" },
   { fault: "status=404", why: "model_not_found" },
-  // A whole answer that is relayed natively shows nothing before its end: its total limit judges it.
+  // A whole answer that is relayed natively shows nothing before its end: a longer limit judges it.
   { fault: "stall=headers", why: "first_content_timeout|total_timeout" },
   { fault: "stall=first-token", why: "first_content_timeout|idle_timeout|total_timeout" },
   { fault: "stall=mid", why: "first_content_timeout|idle_timeout|total_timeout", only: "whole" },

@@ -54,13 +54,16 @@ export const authSchema = z
   .describe("How requests to this upstream prove who sends them. Presets bring theirs.");
 
 /** Of one attempt, unless given; never more than `totalMs`. */
-export const usualTimeouts = { connectMs: 5_000, firstContentMs: 60_000 } as const;
+export const usualTimeouts = { connectMs: 5_000, firstContentMs: 60_000, wholeMs: 300_000 } as const;
 
 export const timeoutsSchema = z
   .strictObject({
     connectMs: limitMs("Until the upstream took the connection; at most `totalMs`, and 5,000 unless given.").optional(),
     firstContentMs: limitMs(
       "Until the first content, thinking included; at most `totalMs`, and 60,000 unless given.",
+    ).optional(),
+    wholeMs: limitMs(
+      "Until an answer that is not streamed is complete; at most `totalMs`, and 300,000 unless given.",
     ).optional(),
     idleMs: limitMs("Longest silence between two bytes; pings count as bytes.").default(120_000),
     totalMs: limitMs("The whole attempt.").default(600_000),

@@ -93,6 +93,11 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
   }
 }
 
+/** A call that makes no sense; printed without a stack. */
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
 async function simulate(options: readonly string[]): Promise<void> {
   const { parseSimulateArgs, SIMULATE_USAGE } = await import("@fairlead/simulator/parse-simulate-args");
   const { startSimulator } = await import("@fairlead/simulator/start-simulator");
@@ -104,7 +109,7 @@ async function simulate(options: readonly string[]): Promise<void> {
   try {
     parsed = parseSimulateArgs(options);
   } catch (thrown) {
-    throw new StartError(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${SIMULATE_USAGE}`);
+    throw new UsageError(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${SIMULATE_USAGE}`);
   }
   const simulator = await startSimulator(parsed);
   process.stdout.write(`${JSON.stringify({ url: simulator.url, port: simulator.port, flavour: parsed.flavour })}\n`);
@@ -119,6 +124,10 @@ function explain(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exit.ok : exit.wrong;
   if (thrown instanceof ConfigError) {
     process.stderr.write(`${thrown.message}\n`);
+    return exit.wrong;
+  }
+  if (thrown instanceof UsageError) {
+    process.stderr.write(`fairlead simulate: ${thrown.message}\n`);
     return exit.wrong;
   }
   if (thrown instanceof StartError) {

@@ -1,9 +1,9 @@
-/** Shorter texts are words: hiding them would hide half of every message. */
-const minChars = 4;
+/** Shorter texts are words (`EMPTY`, `ollama`): hiding them would hide half of every message. */
+const minChars = 8;
 
 /**
  * Replaces every occurrence of the given texts, in whatever case, also where they are written URL-encoded or escaped as in
- * JSON. Texts of fewer than four characters are ignored.
+ * JSON. Texts of fewer than eight characters are ignored.
  */
 export function hideLiterals(text: string, hide: readonly string[]): string {
   const forms = writtenForms(hide);

@@ -93,7 +93,7 @@ function resolveTimeouts(
   { source, faults }: Resolution,
 ): Timeouts {
   const { idleMs, totalMs } = given;
-  const resolve = (name: "connectMs" | "firstContentMs"): number => {
+  const resolve = (name: keyof typeof usualTimeouts): number => {
     const ms = given[name];
     if (ms === undefined) return Math.min(usualTimeouts[name], totalMs);
     const here = [...at, "timeouts", name];
@@ -102,7 +102,8 @@ function resolveTimeouts(
     if (ms > totalMs) faults.push({ at: here, what: `${shown} is longer than \`totalMs\``, value: shown, expected });
     return ms;
   };
-  return { connectMs: resolve("connectMs"), firstContentMs: resolve("firstContentMs"), idleMs, totalMs };
+  const [connectMs, firstContentMs, wholeMs] = [resolve("connectMs"), resolve("firstContentMs"), resolve("wholeMs")];
+  return { connectMs, firstContentMs, wholeMs, idleMs, totalMs };
 }
 
 /** Fills one upstream from its preset. Notes every problem; undefined when it cannot be made. */

@@ -34,6 +34,7 @@ export const errorTable = {
   context_length_exceeded: row(400, "client", "no", "larger-window"),
   unauthorized: row(401, "client"),
   cross_site_refused: row(403, "policy"),
+  policy_forbids: row(403, "policy"),
   not_found: row(404, "client"),
   unknown_model: row(404, "client"),
   method_not_allowed: row(405, "client"),

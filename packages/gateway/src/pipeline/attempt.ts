@@ -57,12 +57,12 @@ export async function attempt(
   exchange.attempts.push(entry);
   const abort = new AbortController();
   const unlink = exchange.client.listen((reason) => abort.abort(reason));
-  const watchdog = new Watchdog(clock, target.upstream.timeouts, {
+  const { timeouts } = target.upstream;
+  const limits = prepared.streams ? timeouts : { ...timeouts, firstContentMs: timeouts.wholeMs };
+  const watchdog = new Watchdog(clock, limits, {
     expired: (error) => abort.abort(error),
     doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
   });
-  // A whole answer shows nothing before it is complete: only the total limit can judge it.
-  if (!prepared.streams) watchdog.content();
   const end = new AttemptEnd(entry, target, deps.live, clock, () => {
     unlink();
     watchdog.stop();

@@ -494,6 +494,43 @@ test("a capability that nobody has names the client's field", async () => {
   expect((await response.json()).error.param).toBe("logprobs");
 });
 
+test("a client that reads no more still meets the total limit: nothing waits for its next read", async () => {
+  const it = gateway({ local: [stream(frames.role, frames.text("a"), forever)] });
+  const reply = await it.ask(helloStream);
+  const reader = reply.response.body?.getReader();
+  await reader?.read();
+  await it.clock.advance(25_000);
+  const record = await outcomeOf(it, reply);
+  expect(record.outcome).toBe("interrupted");
+  expect(it.live.deployment(it.local).inFlight).toBe(0);
+  expect(it.clock.waiting).toBe(0);
+  await reader?.cancel();
+});
+
+test("an output limit that had to be lowered for the target is reported", async () => {
+  const overflow = answer(400, {
+    error: {
+      message:
+        "This model's maximum context length is 4096 tokens. However, you requested 40008 tokens (8 in the messages, 40000 in the completion).",
+      code: "context_length_exceeded",
+    },
+  });
+  const it = gateway({ local: [overflow, completion("hi")] });
+  const reply = await it.ask({ ...hello, max_tokens: 40_000 });
+  expect(reply.response.status).toBe(200);
+  expect(reply.response.headers.get("x-router-backend")).toBe("local");
+  expect(reply.response.headers.get("x-router-dropped")).toBe("max_tokens");
+  expect(it.transport.sent[1]?.body["max_tokens"]).toBeLessThan(4_096);
+});
+
+test("what a fallback cannot express does not hide that the target that can has failed", async () => {
+  const it = gateway({ local: [answer(500, { error: { message: "boom" } })] });
+  Object.assign(it.cloud.upstream, { protocol: "anthropic-messages" });
+  const pending = it.ask({ ...hello, web_search_options: {} });
+  await it.clock.advance(5_000);
+  expect((await pending).response.status).toBe(502);
+});
+
 test("errors before a decision carry only the id", async () => {
   const it = gateway({ local: [completion("hi")] });
   const { response } = await it.ask("{not json");

@@ -8,6 +8,7 @@ import type { SseEvent } from "../framing/sse-reader.ts";
 import { gatewayFields } from "../routing/routing-wish.ts";
 import { parseReply } from "./parse-reply.ts";
 import type { ClientRequest, Prepared } from "./prepared.ts";
+import { repairedParams } from "./repaired-params.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 
 /** Keeps the client's bytes but for the model's name, the usage switch and the gateway's own fields. */
@@ -35,7 +36,7 @@ export function prepareNative(
     path: native.path,
     body,
     headers: {},
-    dropped: removed,
+    dropped: [...removed, ...repairedParams(repairs)],
     streams: chat.stream,
     readWhole(text) {
       const { usage, text: answer, reasoning } = protocol.decodeResponse(parseReply(text), emptyReplyState);

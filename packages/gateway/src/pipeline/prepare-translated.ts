@@ -17,6 +17,7 @@ import type { SseEvent } from "../framing/sse-reader.ts";
 import { CompletionCollector } from "./completion-collector.ts";
 import { parseReply } from "./parse-reply.ts";
 import type { ClientRequest, Prepared, ReplyIdentity, WholeReply } from "./prepared.ts";
+import { repairedParams } from "./repaired-params.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 
 /** Applies what an upstream's refusal taught before the request is encoded again. */
@@ -54,7 +55,7 @@ export function prepareTranslated(
   const streams = chat.stream || protocol.alwaysStream;
   const encoded = protocol.encode({ ...repaired(chat, repairs), stream: streams }, codecTarget, policy);
   const body: Record<string, unknown> = { ...encoded.body };
-  const dropped = [...encoded.dropped];
+  const dropped = [...encoded.dropped, ...repairedParams(repairs)];
   for (const repair of repairs) {
     if (repair.type === "rename-param") {
       body[repair.to] = body[repair.from];

@@ -9,6 +9,8 @@ import { type Accounts, type Settlement, settle } from "./settlement.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 
 const encoder = new TextEncoder();
+/** After commitment the relay itself writes errors. */
+const noLateError = (): string => "";
 
 type StreamCommitted = Extract<Committed, { kind: "stream" }>;
 
@@ -42,11 +44,7 @@ export class ClientStream {
 
   /** The body for an answer that has begun. */
   body(committed: StreamCommitted): ReadableStream<Uint8Array> {
-    return this.lateBody(
-      async () => committed,
-      () => "",
-      () => "",
-    );
+    return this.lateBody(async () => committed, noLateError, noLateError);
   }
 
   /**
@@ -102,6 +100,14 @@ export class ClientStream {
   ): void {
     const held = preface() + first.held;
     this.#committed = first;
+    // A client that has stopped reading pulls no more: a limit that ends the attempt must not wait for it.
+    first.signal.addEventListener(
+      "abort",
+      () => this.#broke(controller, this.#readError(first.signal.reason), noLateError),
+      {
+        once: true,
+      },
+    );
     if (first.done) this.#ended(controller, first, held);
     else controller.enqueue(encoder.encode(held));
   }
@@ -139,6 +145,7 @@ export class ClientStream {
     error: GatewayError,
     renderError: (error: GatewayError) => string,
   ): void {
+    if (this.#settled) return;
     const exchange = this.#exchange;
     const committed = this.#committed;
     if (exchange.isClientGone) {

@@ -52,11 +52,12 @@ export async function runAttempts(
       const error = GatewayError.from(thrown);
       failures.push(error);
       if (exchange.client.reason !== undefined || !mayGoOn(error, exchange, deps.limits)) throw error;
-      if (error.row.retryOther === "larger-window") windowAbove = contextWindow ?? error.detail.limit ?? 0;
+      if (error.row.retryOther === "larger-window")
+        windowAbove = Math.max(windowAbove, contextWindow ?? error.detail.limit ?? 0);
       if (error.row.breaker === "failure") left = behindOthers(left, upstream, error.detail.refused === true);
     }
   }
-  throw mostUseful(failures);
+  throw mostUseful(failures, decision);
 }
 
 /** The next target; the last try is kept for a placement that was not asked yet, where there is one. */
@@ -144,11 +145,21 @@ async function backOff(waitMs: number, exchange: Exchange): Promise<void> {
 /** Errors that tell a client most come first (wire-formats 7.2). */
 const usefulness: readonly ErrorCode[] = ["context_length_exceeded", "rate_limited", "overloaded"];
 
-function mostUseful(failures: readonly GatewayError[]): GatewayError {
+function mostUseful(failures: readonly GatewayError[], { exclusions, asked }: Decision): GatewayError {
   for (const code of usefulness) {
     const found = failures.filter((failure) => failure.code === code);
     const shortest = found.sort((a, b) => (a.detail.retryAfterMs ?? Infinity) - (b.detail.retryAfterMs ?? Infinity))[0];
     if (shortest !== undefined) return shortest;
   }
-  return failures.at(-1) ?? new GatewayError("no_target_available", "No target could serve this request.");
+  // That one target cannot express the request says nothing of the one that could and failed, or was left out.
+  const tried = failures.findLast((failure) => failure.code !== "capability_unavailable");
+  const waiting = exclusions.filter(({ reason }) => reason !== "capability" && reason !== "context_window");
+  if (tried === undefined && waiting.length > 0) {
+    const list = waiting.map(({ target, reason }) => `${target}: ${reason}`).join("; ");
+    return new GatewayError(
+      "no_target_available",
+      `The targets for \`${asked}\` that can do this cannot serve now (${list}).`,
+    );
+  }
+  return tried ?? failures.at(-1) ?? new GatewayError("no_target_available", "No target could serve this request.");
 }

@@ -148,7 +148,7 @@ test("local-only data never meets a cloud target, not even behind a dead local o
   const wish: RoutingWish = { strategy: undefined, localOnly: true };
   const decision = decide(request("auto"), state, wish);
   expect(decision.targets).toEqual([qwen]);
-  expect(errorOf(() => decide(request("cloud"), state, wish)).code).toBe("no_target_available");
+  expect(errorOf(() => decide(request("cloud"), state, wish)).code).toBe("policy_forbids");
 });
 
 test("self_hosted_only with a cloud name is a 400", () => {

@@ -212,6 +212,9 @@ function nothingLeft(
       capability: [...request.needs][0] ?? "",
     });
   }
+  if (exclusions.length === 0 && confinedTo !== undefined) {
+    return new GatewayError("policy_forbids", `\`${asked}\` has no target${where}.`, { param: "model" });
+  }
   const reasons = list === "" ? "none is configured" : list;
   return new GatewayError("no_target_available", `No target for \`${asked}\` can serve now${where}: ${reasons}.`);
 }

@@ -18,7 +18,8 @@ function editRequest(raw: string, edit: NativeEdits): string {
   for (const name of remove) edits.set(name, removeMember);
   if (addUsage) edits.set("stream_options", includeUsage);
   if (maxTokens !== undefined) {
-    const used = limitNames.filter((name) => raw.includes(`"${name}"`));
+    const body = JSON.parse(raw) as Record<string, unknown>;
+    const used = limitNames.filter((name) => name in body);
     for (const name of used.length > 0 ? used : ["max_tokens"]) edits.set(name, setMember(maxTokens));
   }
   if (stripThinking) {
