@@ -274,7 +274,6 @@ export type FairleadConfig = z.output<typeof configSchema>;
 export type FairleadConfigInput = z.input<typeof configSchema>;
 export type UpstreamConfig = z.output<typeof upstreamSchema>;
 export type UpstreamConfigInput = z.input<typeof upstreamSchema>;
-export type DeploymentConfig = z.output<typeof deploymentSchema>;
 export type DeploymentConfigInput = z.input<typeof deploymentSchema>;
 export type AuthConfig = z.output<typeof authSchema>;
 export type RoutingConfig = z.output<typeof routingSchema>;

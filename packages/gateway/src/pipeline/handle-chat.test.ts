@@ -507,6 +507,38 @@ test("a client that reads no more still meets the total limit: nothing waits for
   await reader?.cancel();
 });
 
+test("a client that leaves before it read anything ends the attempt, also one that has just committed", async () => {
+  const unread = gateway({ local: [stream(frames.role, frames.text("a"), forever)] });
+  const reply = await unread.ask(helloStream);
+  await reply.response.body?.cancel();
+  expect((await outcomeOf(unread, reply)).outcome).toBe("client_gone");
+  expect(unread.live.deployment(unread.local).inFlight).toBe(0);
+  expect(unread.transport.sent[0]?.request.signal.aborted).toBe(true);
+  expect(unread.clock.waiting).toBe(0);
+
+  let answerNow = (): void => {};
+  const slow: Script = (request, upstream) =>
+    new Promise((resolve) => {
+      answerNow = () => resolve(stream(frames.role, frames.text("a"), forever)(request, upstream));
+    });
+  for (const turns of [0, 1, 2, 3, 5, 8, 13, 21]) {
+    const late = gateway({ local: [slow] }, { commitGraceMs: 100 });
+    const pending = late.ask(helloStream);
+    await late.clock.advance(100);
+    const lateReply = await pending;
+    const reader = lateReply.response.body?.getReader();
+    reader?.read().catch(() => {});
+    await settle();
+    answerNow();
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    await reader?.cancel();
+    await settle();
+    await lateReply.settled;
+    expect(late.live.deployment(late.local).inFlight).toBe(0);
+    expect(late.clock.waiting).toBe(0);
+  }
+});
+
 test("an output limit that had to be lowered for the target is reported", async () => {
   const overflow = answer(400, {
     error: {

@@ -32,6 +32,7 @@ export class ClientStream {
   readonly #exchange: Exchange;
   readonly #deps: RelayDeps;
   #committed: StreamCommitted | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #settled = false;
   /** Since when the client waits for the next piece; undefined while none is asked for. */
   #waitingSinceMs: number | undefined;
@@ -44,7 +45,10 @@ export class ClientStream {
 
   /** The body for an answer that has begun. */
   body(committed: StreamCommitted): ReadableStream<Uint8Array> {
-    return this.lateBody(async () => committed, noLateError, noLateError);
+    const body = this.lateBody(async () => committed, noLateError, noLateError);
+    // Not at the first pull: a client that leaves before it must end the attempt too.
+    if (this.#controller !== undefined) this.#commit(this.#controller, committed);
+    return body;
   }
 
   /**
@@ -59,7 +63,10 @@ export class ClientStream {
     let started = false;
     return new ReadableStream<Uint8Array>(
       {
-        start: (controller) => this.#keepAlive(controller),
+        start: (controller) => {
+          this.#controller = controller;
+          this.#keepAlive(controller);
+        },
         pull: async (controller) => {
           this.#waitingSinceMs = this.#exchange.clock.monotonicMs();
           try {
@@ -93,21 +100,30 @@ export class ClientStream {
     return upstream === undefined ? error : hideIn(error, hiddenTexts(upstream));
   }
 
+  /** Takes over a target's answer; gives it up at once when the client has left meanwhile. */
+  #commit(controller: ReadableStreamDefaultController<Uint8Array>, committed: StreamCommitted): void {
+    if (this.#committed === committed) return;
+    this.#committed = committed;
+    if (this.#settled) {
+      committed.end.abandoned();
+      committed.stream.reader.cancel().catch(() => {});
+      return;
+    }
+    // A client that has stopped reading pulls no more: a limit that ends the attempt must not wait for it.
+    const { signal } = committed;
+    const ended = (): void => this.#broke(controller, this.#readError(signal.reason), noLateError);
+    if (signal.aborted) ended();
+    else signal.addEventListener("abort", ended, { once: true });
+  }
+
   #relayFirst(
     controller: ReadableStreamDefaultController<Uint8Array>,
     first: StreamCommitted,
     preface: () => string,
   ): void {
+    this.#commit(controller, first);
+    if (this.#settled) return;
     const held = preface() + first.held;
-    this.#committed = first;
-    // A client that has stopped reading pulls no more: a limit that ends the attempt must not wait for it.
-    first.signal.addEventListener(
-      "abort",
-      () => this.#broke(controller, this.#readError(first.signal.reason), noLateError),
-      {
-        once: true,
-      },
-    );
     if (first.done) this.#ended(controller, first, held);
     else controller.enqueue(encoder.encode(held));
   }

@@ -9,9 +9,6 @@ export interface Admission {
   readonly hold: Hold;
 }
 
-/** Tokens a prompt without an output limit is assumed to be answered with. */
-export const defaultOutputTokens = 512;
-
 /** Lets an exchange in and reserves the tokens it is predicted to use. */
 export function admit(
   exchange: Exchange,
