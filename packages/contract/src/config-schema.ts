@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { capabilities, engineNames, logLevels, placements, protocolNames } from "./names.ts";
+import { budgetWindowNames, capabilities, engineNames, logLevels, placements, protocolNames, roles } from "./names.ts";
 
 /**
  * The shape of `fairlead.yaml`. Strict: an unknown key is an error. Every default that a user may rely on stands here.
@@ -25,6 +25,16 @@ const upstreamName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "a name of letters, digits and . _ - that begins with a letter or digit");
 
+/** Whether the runtime knows the time zone. */
+function isTimeZone(timeZone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const targetReference = z
   .string()
   .min(1)
@@ -38,8 +48,11 @@ export const secretSchema = z
     z.strictObject({
       file: z.string().min(1).describe("File that holds the secret, as Docker and Kubernetes mount them."),
     }),
+    z.strictObject({
+      store: z.string().min(1).describe("Name of a credential kept encrypted in the store (`fairlead credentials set`)."),
+    }),
   ])
-  .describe("A secret: text with `${ENV}`, `{ env: NAME }` or `{ file: /path }`.");
+  .describe("A secret: text with `${ENV}`, `{ env: NAME }`, `{ file: /path }` or `{ store: name }`.");
 
 export const authSchema = z
   .discriminatedUnion("type", [
@@ -110,6 +123,25 @@ export const deploymentSchema = z
   })
   .describe("One model on this upstream.");
 
+const dollars = (text: string) => z.number().min(0).max(1_000_000_000).describe(`${text} In US dollars.`);
+
+export const selfHostedCostSchema = z
+  .strictObject({
+    perHour: dollars("What one replica costs for an hour, running or idle."),
+    replicas: z.number().min(0).max(100_000).default(1).describe("How many run; a mean where they scale."),
+    tokensPerHour: z
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .describe("Tokens all replicas serve in an hour, input and output together; used until measured."),
+    basis: z
+      .enum(["amortised", "marginal"])
+      .default("amortised")
+      .describe("`amortised` spreads the whole hour over what was served; `marginal` only the time the engine was busy."),
+  })
+  .describe("What a self-hosted upstream costs, from which the price of its tokens follows.");
+
 export const upstreamSchema = z
   .strictObject({
     preset: z
@@ -137,6 +169,7 @@ export const upstreamSchema = z
       .union([z.literal(false), healthSchema])
       .optional()
       .describe("`false` switches active probing off."),
+    cost: selfHostedCostSchema.optional(),
     models: z
       .array(deploymentSchema)
       .min(1)
@@ -240,8 +273,204 @@ export const clientAuthSchema = z
         "The shared key clients send as `Authorization: Bearer` or `x-api-key`; `${ENV}`, `{ env }` or `{ file }`.",
       ),
     anonymous: z.boolean().default(false).describe("Serve anyone who can connect, also on a non-loopback address."),
+    secret: secretSchema
+      .optional()
+      .describe(
+        "At least 32 characters that key the hashes of virtual keys and encrypt stored credentials. Unless given, made once and kept in `storage.dir`. Replicas on one PostgreSQL need the same.",
+      ),
+    jwt: z
+      .array(
+        z.strictObject({
+          issuer: z.url().describe("The `iss` claim, exactly."),
+          audience: z.string().min(1).describe("The `aud` claim that names this gateway."),
+          jwksUrl: z
+            .url({ protocol: /^https?$/ })
+            .optional()
+            .describe("Where its public keys are; found through the issuer's OpenID configuration unless given."),
+          userClaim: z.string().default("sub").describe("Claim that names who asks."),
+          teamClaim: z.string().default("team").describe("Claim that names the team; it must exist here."),
+          tagsClaim: z.string().optional().describe("Claim whose text or list becomes tags."),
+        }),
+      )
+      .default([])
+      .describe("Issuers whose signed tokens are accepted like keys."),
   })
   .describe("Who may use this gateway.");
+
+export const storageSchema = z
+  .strictObject({
+    url: z
+      .union([
+        z.string().min(1).describe("`memory`, `sqlite:<file>` or `postgres://…`, also with `${ENV}` references."),
+        z.strictObject({ env: z.string().min(1).describe("Environment variable that holds the URL.") }),
+        z.strictObject({ file: z.string().min(1).describe("File that holds the URL.") }),
+      ])
+      .optional()
+      .describe("`sqlite:<file>`, `postgres://user:password@host/database` or `memory`. Unless given: SQLite in `dir`."),
+    dir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Folder for what this process must not lose: the ledger's journal, SQLite's file. `./fairlead-data` unless given."),
+    journalMaxBytes: z
+      .number()
+      .int()
+      .min(1_048_576)
+      .default(1_073_741_824)
+      .describe("Largest journal of rows the database has not taken yet."),
+    whenUnwritable: z
+      .enum(["serve", "refuse"])
+      .default("serve")
+      .describe("When neither journal nor database takes a row: `serve` goes on and tells the operator, `refuse` answers 503."),
+    retentionDays: z
+      .number()
+      .int()
+      .min(0)
+      .max(36_500)
+      .default(400)
+      .describe("Ledger rows older than this are deleted; 0 keeps them for ever."),
+  })
+  .describe("Where keys, budgets and the ledger are kept.");
+
+const rate = (text: string) => z.number().min(0).max(1_000_000).optional().describe(`${text} US dollars per million tokens.`);
+
+const rates = {
+  input: rate("Input, where nothing else applies."),
+  output: rate("Output, reasoning included."),
+  cachedRead: rate("Input read from the provider's cache."),
+  cacheWrite: rate("Input written to the provider's cache for minutes."),
+  longCacheWrite: rate("Input written to the provider's cache for an hour."),
+  audioInput: rate("Audio in the input."),
+  audioOutput: rate("Audio in the output."),
+};
+
+export const priceOverrideSchema = z
+  .strictObject({
+    model: z.string().min(1).describe("Model id as the upstream knows it."),
+    upstream: upstreamName.optional().describe("Only on this upstream."),
+    provider: z.string().min(1).optional().describe("Only at this provider (a preset's name)."),
+    from: z.iso.date().optional().describe("First day it holds, in UTC; always unless given."),
+    ...rates,
+    perRequest: dollars("For each request, whatever its tokens.").optional(),
+    tiers: z
+      .array(
+        z.strictObject({
+          aboveInputTokens: z.number().int().min(1).describe("Holds for requests with more input tokens than this."),
+          ...rates,
+        }),
+      )
+      .default([])
+      .describe("Other rates for long prompts; they hold for the whole request."),
+  })
+  .describe("A price of your own, laid over the price book; what it leaves out falls back as the book's does.");
+
+export const pricingSchema = z
+  .strictObject({
+    reference: z
+      .strictObject({
+        provider: z.string().min(1).describe("A preset's name."),
+        model: z.string().min(1).describe("The provider's id of the model."),
+      })
+      .default({ provider: "anthropic", model: "claude-sonnet-4-6" })
+      .describe("The cloud model that savings are measured against: what every request would have cost there."),
+    overrides: z.array(priceOverrideSchema).default([]).describe("Negotiated or missing prices; the latest that holds wins."),
+    reserve: z
+      .enum(["predicted", "max"])
+      .default("predicted")
+      .describe("What a request reserves of its budgets: the output it is likely to have, or the most it can have."),
+    unpriced: z
+      .enum(["refuse", "allow"])
+      .default("refuse")
+      .describe("Cloud models without a price under a hard budget: left out, or served uncounted."),
+  })
+  .describe("What tokens cost.");
+
+export const budgetScopeSchema = z
+  .union([
+    z.literal("total"),
+    z.strictObject({ placement: z.enum(placements).describe("Everything served there.") }),
+    z.strictObject({ provider: z.string().min(1).describe("Everything served by this provider (a preset's name).") }),
+    z.strictObject({ upstream: z.string().min(1).describe("Everything served by this upstream.") }),
+    z.strictObject({ team: z.string().min(1).describe("Everything this team asks.") }),
+    z.strictObject({ key: z.string().min(1).describe("Everything asked with the key of this id or name.") }),
+    z.strictObject({ tag: z.string().min(1).describe("Every request with this tag.") }),
+  ])
+  .describe("What a budget is about.");
+
+export const budgetSchema = z
+  .strictObject({
+    scope: budgetScopeSchema,
+    limitUsd: dollars("What may be spent in one window."),
+    window: z
+      .union([
+        z.enum(budgetWindowNames).describe("Begins with the calendar's, weeks on Monday."),
+        z.strictObject({ rollingHours: z.number().min(1).max(8_784).describe("The last so many hours, at any time.") }),
+      ])
+      .default("day")
+      .describe("How long the limit holds."),
+    timeZone: z
+      .string()
+      .default("UTC")
+      .refine(isTimeZone, "expected an IANA time zone such as `Europe/Berlin`")
+      .describe("Where the calendar's windows begin."),
+    hard: z.boolean().default(true).describe("Whether it stops anything; a soft budget only notifies."),
+    onExhausted: z
+      .enum(["self_hosted", "refuse"])
+      .default("self_hosted")
+      .describe("At its end: keep to self-hosted models (a cloud model asked by name gets 402), or refuse with 402."),
+    notifyAt: z
+      .array(z.number().gt(0).max(10))
+      .max(10)
+      .default([0.5, 0.8, 1])
+      .describe("Shares of the limit that notify the log, metrics and webhooks."),
+  })
+  .describe("Money that may be spent.");
+
+export const limitSchema = z
+  .strictObject({
+    scope: z
+      .union([
+        z.strictObject({ key: z.string().min(1).describe("Id or name of a key; `*` for each key.") }),
+        z.strictObject({ team: z.string().min(1).describe("Name of a team; `*` for each team.") }),
+        z.strictObject({ upstream: z.string().min(1).describe("Name of an upstream; `*` for each upstream.") }),
+      ])
+      .describe("Whose requests are counted together."),
+    requestsPerMinute: z.number().int().min(1).optional().describe("Requests in any 60 seconds."),
+    tokensPerMinute: z.number().int().min(1).optional().describe("Tokens in any 60 seconds, input and output together."),
+    concurrency: z.number().int().min(1).optional().describe("Requests that run at one time."),
+  })
+  .describe("A rate limit.");
+
+export const webhookSchema = z
+  .strictObject({
+    url: z.url({ protocol: /^https?$/, error: "expected an absolute http:// or https:// URL" }).describe("Gets a POST for each event."),
+    secret: secretSchema.describe("Signs each delivery: HMAC-SHA256 over time and body."),
+    events: z.array(z.enum(["budget", "alert"])).min(1).default(["budget"]).describe("What is sent."),
+  })
+  .describe("A receiver of events.");
+
+export const adminSchema = z
+  .strictObject({
+    token: secretSchema.optional().describe("A token with the owner's rights, for automation: `Authorization: Bearer`."),
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe("Where browsers reach this gateway; needed for OpenID sign-in behind a proxy."),
+    sessionHours: z.number().min(0.1).max(720).default(12).describe("How long a sign-in lasts."),
+    oidc: z
+      .strictObject({
+        issuer: z.url().describe("The identity provider."),
+        clientId: z.string().min(1).describe("This gateway's id there."),
+        clientSecret: secretSchema,
+        scopes: z.array(z.string().min(1)).default(["openid", "email", "profile"]).describe("What is asked for."),
+        roleClaim: z.string().default("roles").describe("Claim whose text or list names roles."),
+        roles: z.record(z.string(), z.enum(roles)).default({}).describe("The claim's value → role here; the highest wins."),
+        defaultRole: z.enum(roles).optional().describe("Role of people without one; they are refused unless given."),
+      })
+      .optional()
+      .describe("Sign-in through OpenID Connect."),
+  })
+  .describe("The admin API and who may sign in.");
 
 export const configSchema = z
   .strictObject({
@@ -261,6 +490,12 @@ export const configSchema = z
       .default({})
       .describe("Other names for models; laid over the built-in ones. The first candidate that exists is meant."),
     routing: routingSchema.prefault({}),
+    storage: storageSchema.prefault({}),
+    pricing: pricingSchema.prefault({}),
+    budgets: z.record(name, budgetSchema).default({}).describe("Budgets, by name."),
+    limits: z.record(name, limitSchema).default({}).describe("Rate limits, by name."),
+    webhooks: z.array(webhookSchema).max(20).default([]).describe("Where events are sent."),
+    admin: adminSchema.prefault({}),
   })
   .describe("Configuration of a Fairlead gateway.");
 
@@ -268,7 +503,15 @@ export const configSchema = z
  * Where secrets stand, `*` for any name. Text at these paths is kept as written until it is resolved into a secret, and
  * never printed.
  */
-export const secretPaths = ["auth.key", "upstreams.*.auth.key"] as const;
+export const secretPaths = [
+  "auth.key",
+  "auth.secret",
+  "upstreams.*.auth.key",
+  "storage.url",
+  "webhooks.*.secret",
+  "admin.token",
+  "admin.oidc.clientSecret",
+] as const;
 
 export type FairleadConfig = z.output<typeof configSchema>;
 export type FairleadConfigInput = z.input<typeof configSchema>;
@@ -277,6 +520,14 @@ export type UpstreamConfigInput = z.input<typeof upstreamSchema>;
 export type DeploymentConfigInput = z.input<typeof deploymentSchema>;
 export type AuthConfig = z.output<typeof authSchema>;
 export type RoutingConfig = z.output<typeof routingSchema>;
+export type BudgetConfig = z.output<typeof budgetSchema>;
+export type LimitConfig = z.output<typeof limitSchema>;
+export type PricingConfig = z.output<typeof pricingSchema>;
+export type PriceOverride = z.output<typeof priceOverrideSchema>;
+export type SelfHostedCost = z.output<typeof selfHostedCostSchema>;
+export type StorageConfig = z.output<typeof storageSchema>;
+export type AdminConfig = z.output<typeof adminSchema>;
+export type WebhookConfig = z.output<typeof webhookSchema>;
 export type ServerConfig = z.output<typeof serverSchema>;
 /** A secret as the config spells it: text with `${ENV}`, or where to read it. */
 export type SecretReference = z.output<typeof secretSchema>;

@@ -33,6 +33,18 @@ export type Capability = (typeof capabilities)[number];
 export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** What a budget may be about. */
+export const budgetScopeKinds = ["total", "placement", "provider", "upstream", "team", "key", "tag"] as const;
+export type BudgetScopeKind = (typeof budgetScopeKinds)[number];
+
+/** Calendar units a budget may hold for. */
+export const budgetWindowNames = ["hour", "day", "week", "month"] as const;
+export type BudgetWindowName = (typeof budgetWindowNames)[number];
+
+/** What a person or a service account may do with the admin API; each role may do what the next one may. */
+export const roles = ["owner", "admin", "viewer", "member"] as const;
+export type Role = (typeof roles)[number];
+
 /** How a request without an explicit model is placed. */
 export const strategyNames = ["auto", "local_first", "cloud_first", "self_hosted_only", "cloud_only"] as const;
 export type StrategyName = (typeof strategyNames)[number];
@@ -88,6 +100,14 @@ export const routingReasons = [
   "quota_exhausted",
   /** The upstream does not serve the model it is configured for. */
   "model_missing",
+  /** A budget leaves no money for the preferred deployment. */
+  "budget_exhausted",
+  /** A budget holds, and nobody knows what the preferred deployment costs. */
+  "unpriced",
+  /** The client's key may not use the preferred deployment. */
+  "key_not_allowed",
+  /** The preferred deployment's upstream is at the limit this gateway sets it. */
+  "upstream_limit",
   /** A strategy that the client or the config chose decided. */
   "strategy",
 ] as const;

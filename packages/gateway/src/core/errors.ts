@@ -33,8 +33,14 @@ export const errorTable = {
   capability_unavailable: row(400, "client"),
   context_length_exceeded: row(400, "client", "no", "larger-window"),
   unauthorized: row(401, "client"),
+  budget_exhausted: row(402, "policy"),
   cross_site_refused: row(403, "policy"),
   policy_forbids: row(403, "policy"),
+  key_not_allowed: row(403, "policy"),
+  role_forbids: row(403, "policy"),
+  conflict: row(409, "client"),
+  limit_reached: row(429, "policy"),
+  locked_out: row(429, "policy"),
   not_found: row(404, "client"),
   unknown_model: row(404, "client"),
   method_not_allowed: row(405, "client"),
@@ -68,6 +74,8 @@ export const errorTable = {
   no_target_available: row(503, "gateway"),
   draining: row(503, "gateway"),
   overcapacity: row(503, "gateway"),
+  ledger_unavailable: row(503, "gateway"),
+  store_unavailable: row(503, "gateway"),
   internal_error: row(500, "gateway"),
 } as const satisfies Record<string, ErrorRow>;
 

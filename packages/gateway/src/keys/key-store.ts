@@ -1,9 +1,12 @@
 import type { Principal } from "../core/principal.ts";
 
-/** Knows the keys clients may present. Synchronous: keys live in memory, whatever stores them. */
+/** Knows the keys clients may present. Keys live in memory, whatever stores them; only a signed token seen first may take time. */
 export interface KeyStore {
-  /** True when nothing is checked: any key or none is accepted. */
+  /** True while nothing is checked: any key or none is accepted. May change as keys are made. */
   readonly open: boolean;
-  /** The key's owner; undefined for a key nobody was given. Takes the same time for near and far misses. */
-  find(key: string): Principal | undefined;
+  /**
+   * The key's owner; undefined for a key nobody was given. Takes the same time for near and far misses.
+   * @throws GatewayError `unauthorized` for a known key that is expired or disabled
+   */
+  find(key: string): Principal | undefined | Promise<Principal | undefined>;
 }

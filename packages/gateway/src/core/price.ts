@@ -1,0 +1,54 @@
+import type { Brand } from "../lib/brand.ts";
+import type { NanoDollars } from "./money.ts";
+import type { TokenUsage } from "./usage.ts";
+
+/** A whole number of 10⁻¹² US dollars for one token: 1 $ per million tokens is 1,000,000. */
+export type PicoDollars = Brand<number, "PicoDollars">;
+
+/** A rate that changes with the size of the prompt: the highest tier below it holds for the whole request. */
+export interface TieredRate {
+  readonly base: PicoDollars;
+  /** Ascending; `rate` holds when the input has more than `aboveInputTokens` tokens. */
+  readonly tiers: readonly { readonly aboveInputTokens: number; readonly rate: PicoDollars }[];
+}
+
+/**
+ * What the tokens of one model cost at one time. A rate that is absent falls back: cached reads, cache writes and audio
+ * to `input`, long cache writes to cache writes, audio output to `output`.
+ */
+export interface Price {
+  /** Names where the figures come from and since when; stands in every ledger row. */
+  readonly version: string;
+  readonly input: TieredRate;
+  readonly output: TieredRate;
+  readonly cachedRead?: TieredRate;
+  readonly cacheWrite?: TieredRate;
+  readonly longCacheWrite?: TieredRate;
+  readonly audioInput?: TieredRate;
+  readonly audioOutput?: TieredRate;
+  /** For each request, whatever its tokens. */
+  readonly perRequest?: NanoDollars;
+}
+
+function rateFor(rate: TieredRate, inputTokens: number): number {
+  let found: number = rate.base;
+  for (const tier of rate.tiers) if (inputTokens > tier.aboveInputTokens) found = tier.rate;
+  return found;
+}
+
+/** Exact in integers but for one rounding at the end, half away from zero. Every attempt; synchronous. */
+export function costOf(usage: TokenUsage, price: Price): NanoDollars {
+  const { inputTokens, cachedReadTokens, cacheWriteTokens, longCacheWriteTokens, outputTokens } = usage;
+  const { audioInputTokens, audioOutputTokens } = usage;
+  const cacheWrite = price.cacheWrite ?? price.input;
+  const pico = (tokens: number, rate: TieredRate): number => (tokens > 0 ? tokens * rateFor(rate, inputTokens) : 0);
+  const sum =
+    pico(inputTokens - cachedReadTokens - cacheWriteTokens - audioInputTokens, price.input) +
+    pico(cachedReadTokens, price.cachedRead ?? price.input) +
+    pico(cacheWriteTokens - longCacheWriteTokens, cacheWrite) +
+    pico(longCacheWriteTokens, price.longCacheWrite ?? cacheWrite) +
+    pico(audioInputTokens, price.audioInput ?? price.input) +
+    pico(outputTokens - audioOutputTokens, price.output) +
+    pico(audioOutputTokens, price.audioOutput ?? price.output);
+  return (Math.round(sum / 1000) + (price.perRequest ?? 0)) as NanoDollars;
+}

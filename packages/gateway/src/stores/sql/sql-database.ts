@@ -1,0 +1,18 @@
+export type SqlValue = string | number | bigint | null | Uint8Array;
+/** Integers come back as `number` where that is exact and as `bigint` where it is not, in both dialects. */
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+export interface SqlSession {
+  /** Placeholders are `$1`, `$2`, … in both dialects. Booleans are 0 and 1, JSON is text, times are epoch milliseconds. */
+  query(sql: string, params?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+}
+
+/** One SQL database behind SQLite or PostgreSQL, with portable text but for what `dialect` decides. */
+export interface SqlDatabase extends SqlSession {
+  readonly dialect: "sqlite" | "postgres";
+  /** Like `query`, for long aggregates: never blocks writers. */
+  read(sql: string, params?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+  /** All or nothing; rolled back when `work` rejects. */
+  transaction<T>(work: (session: SqlSession) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
