@@ -73,3 +73,8 @@ export function adminRoute<
 export function notFound(kind: string, id: string): GatewayError {
   return new GatewayError("not_found", `There is no ${kind} ${JSON.stringify(id.slice(0, 200))}.`);
 }
+
+/** What every deletion answers. */
+export function deleted(id: string): { readonly id: string; readonly deleted: true } {
+  return { id, deleted: true };
+}
