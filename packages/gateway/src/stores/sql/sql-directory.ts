@@ -4,10 +4,14 @@ import { type ChangeSource, recordChanges } from "../../keys/directory-changes.t
 import type { DirectoryEntities, DirectoryKind } from "../../keys/directory-entities.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { SqlDirectoryRows } from "./sql-directory-rows.ts";
+import { SqlError } from "./sql-error.ts";
 
-/** What the database itself failed with, told without its text: that may name hosts and hold values. */
-function unavailable(thrown: unknown): GatewayError {
-  if (thrown instanceof GatewayError) return thrown;
+/** What the database itself failed with, told without its text: that may hold names and values. */
+function unavailable(thrown: unknown): unknown {
+  if (!(thrown instanceof SqlError)) return thrown;
+  if (thrown.failure !== "unavailable") {
+    return new GatewayError("internal_error", "The database refused a statement.", { cause: thrown });
+  }
   const message = "The database does not answer. Nothing was changed; try again.";
   return new GatewayError("store_unavailable", message, { cause: thrown, retryAfterMs: 5_000 });
 }

@@ -1,3 +1,5 @@
+import type { Migration } from "../migration.ts";
+
 const table = (name: string, unique: readonly string[], listed: readonly string[]): readonly string[] => [
   `CREATE TABLE ${name} (
     id TEXT NOT NULL PRIMARY KEY,
@@ -10,8 +12,7 @@ const table = (name: string, unique: readonly string[], listed: readonly string[
   ...listed.map((index) => `CREATE INDEX ${name}_by_${index} ON ${name} (by_${index}, created_at DESC, id DESC)`),
 ];
 
-/** Keys, teams, users, what they may do, and the audit log. Never edited: later changes are migrations of their own. */
-export const identityStatements: readonly string[] = [
+const statements: readonly string[] = [
   ...table("virtual_keys", ["name", "hash"], ["team", "user"]),
   ...table("teams", ["name"], []),
   ...table("team_members", ["pair"], ["team", "user"]),
@@ -26,3 +27,6 @@ export const identityStatements: readonly string[] = [
   "CREATE TABLE directory_version (id BIGINT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)",
   "INSERT INTO directory_version (id, version) VALUES (1, 1)",
 ];
+
+/** Keys, teams, users, what they may do, and the audit log. */
+export const identity: Migration = { version: 2, name: "identity", statements: () => statements };
