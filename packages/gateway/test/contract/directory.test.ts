@@ -215,14 +215,4 @@ onEveryDatabase("a directory", (databases) => {
     const directory = new SqlDirectory(database, { clock, randomness });
     return { directory, clock, other: new SqlDirectory(await databases.open(url), { clock, randomness }) };
   });
-
-  test("a database that is gone is an outage, not a refusal", async () => {
-    const database = await databases.open();
-    await migrate(database);
-    const directory = new SqlDirectory(database, source());
-    await database.close();
-    expect(await codeOf(directory.get("key", "any"))).toBe("store_unavailable");
-    expect(await codeOf(directory.change(somebody, (changes) => changes.note("a", "b")))).toBe("store_unavailable");
-    expect(await codeOf(directory.version())).toBe("store_unavailable");
-  });
 });
