@@ -117,7 +117,7 @@ function replyWhole(served: Served, exchange: Exchange, hold: Hold, deps: ChatDe
   const { committed } = served;
   if (committed.kind !== "whole") throw new GatewayError("internal_error", "A whole answer was expected.");
   const { body, usage, outputCharacters } = committed.reply;
-  if (usage !== undefined) exchange.usage = usage;
+  if (usage !== undefined) exchange.usage = usage.usage;
   exchange.status = 200;
   exchange.markAnswered();
   const settlement = settle(exchange, hold, "ok", deps.accounts, outputCharacters);

@@ -195,7 +195,7 @@ export class ClientStream {
     this.#settled = true;
     this.#stopKeepAlive();
     const relay = this.#committed?.stream.relay;
-    if (relay?.usage !== undefined) this.#exchange.usage = relay.usage;
+    if (relay?.usage !== undefined) this.#exchange.usage = relay.usage.usage;
     const { accounts, hold, settled } = this.#deps;
     settled(settle(this.#exchange, hold, outcome, accounts, relay?.outputCharacters ?? 0));
   }
