@@ -32,11 +32,19 @@ describe("costOf", () => {
   });
 
   test("falls back to the nearest rate there is", () => {
-    const usage = { ...noUsage, inputTokens: 100, cachedReadTokens: 20, cacheWriteTokens: 30, longCacheWriteTokens: 10 };
+    const usage = {
+      ...noUsage,
+      inputTokens: 100,
+      cachedReadTokens: 20,
+      cacheWriteTokens: 30,
+      longCacheWriteTokens: 10,
+    };
     expect<number>(costOf(usage, plain)).toBe(300_000);
     // 50 × 3 + 20 × 3 + 30 × 4, the hour-long writes as the others.
     expect<number>(costOf(usage, { ...plain, cacheWrite: dollars(4) })).toBe(330_000);
-    expect<number>(costOf({ ...noUsage, outputTokens: 10, reasoningTokens: 4, audioOutputTokens: 6 }, plain)).toBe(150_000);
+    expect<number>(costOf({ ...noUsage, outputTokens: 10, reasoningTokens: 4, audioOutputTokens: 6 }, plain)).toBe(
+      150_000,
+    );
   });
 
   test("audio read from a cache is priced once, as cached", () => {
@@ -50,7 +58,10 @@ describe("costOf", () => {
     const tiered: Price = {
       version: "test",
       input: { base: 1_250_000 as PicoDollars, tiers: [{ aboveInputTokens: 200_000, rate: 2_500_000 as PicoDollars }] },
-      output: { base: 10_000_000 as PicoDollars, tiers: [{ aboveInputTokens: 200_000, rate: 15_000_000 as PicoDollars }] },
+      output: {
+        base: 10_000_000 as PicoDollars,
+        tiers: [{ aboveInputTokens: 200_000, rate: 15_000_000 as PicoDollars }],
+      },
     };
     expect<number>(costOf({ ...noUsage, inputTokens: 200_000, outputTokens: 1_000 }, tiered)).toBe(260_000_000);
     // 200,001 × 2.5 + 1,000 × 15.

@@ -22,7 +22,10 @@ export interface PriceBookParts {
  * first and await it last.
  */
 export async function createPriceBook(parts: PriceBookParts): Promise<PriceBook> {
-  return new ComposedPriceBook(parts, await LibraryPrices.load());
+  const book = new ComposedPriceBook(parts, await LibraryPrices.load());
+  // The library's first answer takes milliseconds, which no request should wait for.
+  book.referencePrice(parts.clock.now());
+  return book;
 }
 
 class ComposedPriceBook implements PriceBook {
