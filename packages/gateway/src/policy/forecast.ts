@@ -1,7 +1,7 @@
 import type { ChatRequest } from "../core/chat.ts";
 import type { Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
-import { type NanoDollars } from "../core/money.ts";
+import type { NanoDollars } from "../core/money.ts";
 import { costOf, type Price } from "../core/price.ts";
 import { noUsage } from "../core/usage.ts";
 
@@ -31,7 +31,12 @@ export function likely(request: ChatRequest, features: Features, predicted: numb
  * The most a target can use: a token is at least one byte of the request, and the output ends at the client's limit, the
  * model's own, or its window. Undefined when nothing bounds the output.
  */
-export function most(request: ChatRequest, features: Features, bytes: number, target: Deployment): Forecast | undefined {
+export function most(
+  request: ChatRequest,
+  features: Features,
+  bytes: number,
+  target: Deployment,
+): Forecast | undefined {
   const limits = [features.requestedMaxTokens, target.maxOutputTokens, target.contextWindow];
   const known = limits.filter((limit) => limit !== undefined);
   if (known.length === 0) return undefined;

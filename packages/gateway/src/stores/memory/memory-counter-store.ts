@@ -1,12 +1,4 @@
-import type {
-  Balance,
-  Charge,
-  CounterStore,
-  CountWindow,
-  Refusal,
-  Reservation,
-  Reserved,
-} from "../../ledger/counter-store.ts";
+import type { Balance, Charge, CounterStore, CountWindow, Reservation, Reserved } from "../../ledger/counter-store.ts";
 
 /** Steps of a sliding window; the ring has one more, because the oldest counts whole. */
 const steps = 60;
