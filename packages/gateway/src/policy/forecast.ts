@@ -63,7 +63,11 @@ export function mostCost({ inputTokens, outputTokens }: Forecast, price: Price):
     { inputTokens, audioInputTokens: inputTokens },
     { inputTokens, cachedReadTokens: inputTokens },
   ];
-  const outputs = [{ outputTokens }, { outputTokens, audioOutputTokens: outputTokens }];
+  const outputs = [
+    { outputTokens },
+    { outputTokens, reasoningTokens: outputTokens },
+    { outputTokens, audioOutputTokens: outputTokens },
+  ];
   const costs = inputs.flatMap((input) => outputs.map((output) => costOf({ ...noUsage, ...input, ...output }, price)));
   return Math.max(...costs) as NanoDollars;
 }
