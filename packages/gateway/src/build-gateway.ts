@@ -1,6 +1,7 @@
 import type { ServerConfig } from "@fairlead/contract/config-schema";
 import { defaultTranslationPolicy } from "./codecs/codec.ts";
 import { isLoopback } from "./config/check-bind.ts";
+import type { Budget, RateLimit } from "./core/budget.ts";
 import type { Upstream } from "./core/deployment.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Exchange } from "./core/exchange.ts";
@@ -8,8 +9,14 @@ import type { AttemptLimits, BreakerLimits, Catalogue } from "./core/gateway-mod
 import type { KeyStore } from "./keys/key-store.ts";
 import type { CounterStore } from "./ledger/counter-store.ts";
 import type { LedgerStore } from "./ledger/ledger-store.ts";
+import { OutputPredictor } from "./ledger/output-predictor.ts";
+import { emptyPriceBook, type PriceBook } from "./ledger/price-book.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type Randomness, systemRandomness } from "./lib/ids.ts";
+import type { AdmissionDeps } from "./policy/admission.ts";
+import { BudgetBook } from "./policy/budget-book.ts";
+import { BudgetWatch } from "./policy/budget-watch.ts";
+import { RateLimitBook } from "./policy/rate-limit-book.ts";
 import { LiveState } from "./routing/live-state.ts";
 import { dataPlane } from "./server/data-plane.ts";
 import { PrometheusSink } from "./sinks/prometheus/prometheus-sink.ts";
@@ -30,6 +37,10 @@ export interface GatewayParts {
   readonly keys: KeyStore;
   readonly sinks?: readonly Sink[];
   readonly ledger?: LedgerStore;
+  readonly prices?: PriceBook;
+  readonly budgets?: readonly Budget[];
+  readonly limits?: readonly RateLimit[];
+  readonly pricing?: Pick<AdmissionDeps, "reserve" | "unpriced">;
   readonly counters?: CounterStore;
   readonly transport?: Transport;
   readonly clock?: Clock;
@@ -58,6 +69,19 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const live = new LiveState(parts.breakerLimits);
   const metrics = new PrometheusSink();
   const sinks: readonly Sink[] = [metrics, ...(parts.sinks ?? [])];
+  const prices = parts.prices ?? emptyPriceBook;
+  const admission: AdmissionDeps = {
+    counters: parts.counters ?? new MemoryCounterStore(),
+    budgets: new BudgetBook(parts.budgets),
+    limits: new RateLimitBook(parts.limits),
+    prices,
+    predictor: new OutputPredictor(),
+    watch: new BudgetWatch((notice) => {
+      for (const sink of sinks) sink.budgetReached?.(notice);
+    }),
+    reserve: parts.pricing?.reserve ?? "predicted",
+    unpriced: parts.pricing?.unpriced ?? "refuse",
+  };
   const open = new Map<Exchange, Promise<unknown>>();
   let draining = false;
 
@@ -79,8 +103,8 @@ export function buildGateway(parts: GatewayParts): Gateway {
     chat: {
       catalogue: parts.catalogue,
       keys: parts.keys,
-      counters: parts.counters ?? new MemoryCounterStore(),
-      accounts: { ledger, sinks },
+      admission,
+      accounts: { ledger, sinks, prices },
       transport,
       live,
       instanceId: randomness.id(),
@@ -119,6 +143,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     async close() {
       prober.stop();
       await ledger.flush();
+      await ledger.close();
       for (const sink of sinks) await sink.close();
       transport.close();
     },

@@ -1,7 +1,9 @@
 import type { RoutingReason } from "@fairlead/contract/names";
+import type { Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError } from "../core/errors.ts";
 import type { Attempt } from "../core/exchange.ts";
+import { meterAttempt } from "../ledger/meter-attempt.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LiveState } from "../routing/live-state.ts";
 
@@ -21,11 +23,20 @@ export class AttemptEnd {
   readonly #target: Deployment;
   readonly #live: LiveState;
   readonly #clock: Clock;
+  readonly #features: Features | undefined;
   readonly #release: () => void;
   readonly #report: (result: "success" | "failure" | "neutral", endedMs: number) => void;
   #ended = false;
 
-  constructor(entry: Attempt, target: Deployment, live: LiveState, clock: Clock, release: () => void) {
+  constructor(
+    entry: Attempt,
+    target: Deployment,
+    live: LiveState,
+    clock: Clock,
+    features: Features | undefined,
+    release: () => void,
+  ) {
+    this.#features = features;
     this.#entry = entry;
     this.#target = target;
     this.#live = live;
@@ -37,7 +48,7 @@ export class AttemptEnd {
   }
 
   succeeded(): void {
-    const nowMs = this.#end();
+    const nowMs = this.#end(true);
     if (nowMs === undefined) return;
     this.#report("success", nowMs);
     this.#live.markServed(this.#target.upstream.name, nowMs);
@@ -45,24 +56,25 @@ export class AttemptEnd {
 
   /** The client left: nobody's fault. */
   abandoned(): void {
-    const nowMs = this.#end();
+    const nowMs = this.#end(false);
     if (nowMs !== undefined) this.#report("neutral", nowMs);
   }
 
   failed(error: GatewayError): void {
-    const nowMs = this.#end();
+    if (!this.#ended) this.#entry.error = error;
+    const nowMs = this.#end(false);
     if (nowMs === undefined) return;
-    this.#entry.error = error;
     this.#report(error.row.breaker === "failure" ? "failure" : "neutral", nowMs);
     this.#updateLiveState(error, nowMs);
   }
 
-  #end(): number | undefined {
+  #end(isComplete: boolean): number | undefined {
     if (this.#ended) return undefined;
     this.#ended = true;
     this.#release();
     this.#live.deployment(this.#target).inFlight--;
     this.#entry.endedMs = this.#clock.monotonicMs();
+    meterAttempt(this.#entry, this.#features, isComplete);
     return this.#entry.endedMs;
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { type AdmissionOptions, admissionDeps, budget } from "../../test/fixtures/admission.ts";
 import { catalogue, deployment, upstream } from "../../test/fixtures/deployments.ts";
 import { FakeClock, settle } from "../../test/fixtures/fake-clock.ts";
 import {
@@ -18,22 +19,29 @@ import { GatewayError } from "../core/errors.ts";
 import { Exchange } from "../core/exchange.ts";
 import type { ExchangeRecord } from "../core/exchange-record.ts";
 import { openKeyStore } from "../keys/shared-key.ts";
+import { countWindow } from "../ledger/budget-window.ts";
 import { Secret } from "../lib/secret.ts";
 import { LiveState } from "../routing/live-state.ts";
-import { MemoryCounterStore } from "../stores/memory/memory-counter-store.ts";
 import { MemoryLedgerStore } from "../stores/memory/memory-ledger-store.ts";
 import { type ChatDeps, handleChat } from "./handle-chat.ts";
 
 const dialect = dialects["openai-chat"];
 
+/** A budget that is never used up: what it holds shows what is reserved. */
+const ample = budget("ample");
+
 /** A gateway in memory: one local and one cloud model, each behind a scripted upstream. */
-function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<ChatDeps> = {}) {
+function gateway(
+  scripts: { local: Script[]; cloud?: Script[] },
+  more: Partial<ChatDeps> = {},
+  rules: AdmissionOptions = { budgets: [ample] },
+) {
   const clock = new FakeClock();
   const transport = new ScriptedTransport({ local: scripts.local, cloud: scripts.cloud ?? [completion("from cloud")] });
   const local = deployment(upstream("local", "local"), "small");
   const cloud = deployment(upstream("cloud", "cloud"), "big");
   const ledger = new MemoryLedgerStore();
-  const counters = new MemoryCounterStore();
+  const admission = admissionDeps(rules);
   const records: ExchangeRecord[] = [];
   const alerts: GatewayError[] = [];
   const live = new LiveState({ failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 });
@@ -47,8 +55,8 @@ function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<C
   const deps: ChatDeps = {
     catalogue: known,
     keys: openKeyStore,
-    counters,
-    accounts: { ledger, sinks: [sink] },
+    admission: admission.deps,
+    accounts: { ledger, sinks: [sink], prices: admission.deps.prices },
     transport,
     live,
     instanceId: "this-gateway",
@@ -65,8 +73,33 @@ function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<C
     const raw = typeof body === "string" ? body : JSON.stringify(body);
     return handleChat({ headers: new Headers(headers), readBody: async () => raw }, dialect, exchange, deps);
   };
-  const held = (): number => counters.read("held:anonymous", 86_400_000, clock.now());
-  return { ask, clock, transport, exchange, ledger, records, alerts, live, held, local, cloud, catalogue: known };
+  /** What all budgets hold for running requests, in nano-dollars. */
+  const held = (): number => sum(admission, clock.now(), "held");
+  const spent = (): number => sum(admission, clock.now(), "settled");
+  const { notices } = admission;
+  return {
+    ask,
+    clock,
+    transport,
+    exchange,
+    ledger,
+    records,
+    alerts,
+    live,
+    held,
+    spent,
+    notices,
+    local,
+    cloud,
+    catalogue: known,
+  };
+}
+
+function sum({ budgets, counters }: ReturnType<typeof admissionDeps>, nowMs: number, what: "held" | "settled"): number {
+  return budgets.all.reduce((total, { account, budget: { window } }) => {
+    const balance = counters.read(account, countWindow(window, nowMs), nowMs);
+    return total + (balance instanceof Promise ? Number.NaN : balance[what]);
+  }, 0);
 }
 
 const hello = { model: "local", messages: [{ role: "user", content: "hello" }] };
@@ -82,6 +115,8 @@ async function outcomeOf(
   expect(test.ledger.open).toEqual([]);
   expect(test.ledger.settled).toHaveLength(1);
   expect(test.held()).toBe(0);
+  // What was settled is what the row says, on every exit.
+  expect(test.spent()).toBe(record?.cost ?? 0);
   if (record === undefined) throw new Error("nothing was settled");
   return record;
 }
