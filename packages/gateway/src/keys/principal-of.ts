@@ -12,6 +12,7 @@ export function principalOfKey(key: VirtualKey, team: Team | undefined): Princip
   return {
     kind: "virtual-key",
     keyId: key.id,
+    keyName: key.name,
     team: key.team,
     user: key.user,
     allowedModels: lists(key.models, team?.models),
