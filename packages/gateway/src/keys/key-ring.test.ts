@@ -87,7 +87,7 @@ describe("KeyRing", () => {
     expect(principal).toEqual({
       kind: "virtual-key",
       keyId: "id of fl-1",
-      keyName: "fl-1",
+      keyName: mine.name,
       team: "blue",
       user: "u",
       allowedModels: [["a*"], ["abc"]],

@@ -21,6 +21,10 @@ export interface KeyRingOptions {
   /** The one key of `auth.key`. */
   readonly sharedKey?: Secret | undefined;
   readonly tokens?: TokenVerifier | undefined;
+  /** Nobody is served without a key, also while none was made. */
+  readonly required?: boolean;
+  /** Strangers are served too, beside those whose key is known. */
+  readonly anonymous?: boolean;
 }
 
 interface Entry {
@@ -53,7 +57,7 @@ export class KeyRing implements KeyStore {
     this.#options = options;
     const { sharedKey, hash } = options;
     if (sharedKey !== undefined) {
-      const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared" };
+      const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared", keyName: "shared" };
       const rest = { key: undefined, team: undefined, userDisabled: false, graceUntil: undefined };
       this.#shared = { hash: hash(sharedKey.reveal()), principal, ...rest };
     }
@@ -61,7 +65,13 @@ export class KeyRing implements KeyStore {
   }
 
   get open(): boolean {
-    return this.#loaded && this.#empty && this.#shared === undefined && this.#options.tokens === undefined;
+    const { required, anonymous: all, tokens } = this.#options;
+    if (!this.#empty || this.#shared !== undefined || tokens !== undefined) return false;
+    return all === true || (required !== true && this.#loaded);
+  }
+
+  get anonymous(): boolean {
+    return this.#options.anonymous === true;
   }
 
   /** Whether stored keys were read at least once. */
@@ -78,7 +88,7 @@ export class KeyRing implements KeyStore {
       const claims = tokens.verify(presented);
       return claims instanceof Promise ? claims.then((some) => this.#bearer(some)) : this.#bearer(claims);
     }
-    if (this.open) return anonymous;
+    if (this.open || this.#options.anonymous === true) return anonymous;
     if (!this.#loaded) {
       throw new GatewayError("store_unavailable", "The API keys are not loaded yet: the database does not answer.", {
         retryAfterMs: 5_000,

@@ -20,6 +20,7 @@ import { Exchange } from "../core/exchange.ts";
 import type { ExchangeRecord } from "../core/exchange-record.ts";
 import { openKeyStore } from "../keys/shared-key.ts";
 import { countWindow } from "../ledger/budget-window.ts";
+import { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import { Secret } from "../lib/secret.ts";
 import { LiveState } from "../routing/live-state.ts";
 import { MemoryLedgerStore } from "../stores/memory/memory-ledger-store.ts";
@@ -59,6 +60,7 @@ function gateway(
     accounts: { ledger, sinks: [sink], prices: admission.deps.prices },
     transport,
     live,
+    meter: new SelfHostedMeter([]),
     instanceId: "this-gateway",
     limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 200, maxRetryAfterMs: 2_000 },
     policy: defaultTranslationPolicy,
