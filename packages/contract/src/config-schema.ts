@@ -244,7 +244,9 @@ export const serverSchema = z
       .string()
       .min(1)
       .default("127.0.0.1")
-      .describe("Address to listen on. Anything but loopback needs `auth.key` or `auth.anonymous: true`."),
+      .describe(
+        "Address to listen on. Anything but loopback needs `auth.key`, `auth.required`, `auth.jwt` or `auth.anonymous: true`.",
+      ),
     port: z.number().int().min(0).max(65_535).default(8_080).describe("Port to listen on; 0 takes a free one."),
     maxBodyBytes: z
       .number()
@@ -278,6 +280,10 @@ export const clientAuthSchema = z
         "The shared key clients send as `Authorization: Bearer` or `x-api-key`; `${ENV}`, `{ env }` or `{ file }`.",
       ),
     anonymous: z.boolean().default(false).describe("Serve anyone who can connect, also on a non-loopback address."),
+    required: z
+      .boolean()
+      .default(false)
+      .describe("Serve nobody without a key, also while no virtual key has been made yet; others may then connect."),
     secret: secretSchema
       .optional()
       .describe(
