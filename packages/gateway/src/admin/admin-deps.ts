@@ -7,6 +7,8 @@ import type { KeyHash } from "../keys/key-hash.ts";
 import type { RandomBytes } from "../keys/key-text.ts";
 import type { PasswordHash } from "../keys/password-hash.ts";
 import type { BudgetStatus } from "../ledger/budget-status.ts";
+import type { LedgerDatabase } from "../ledger/ledger-database.ts";
+import type { PriceBook } from "../ledger/price-book.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import type { Secret } from "../lib/secret.ts";
@@ -30,6 +32,7 @@ export interface AdminDeps {
   readonly addressOf: (request: Request) => string;
   readonly configured: () => { readonly budgets: readonly Budget[]; readonly limits: readonly RateLimit[] };
   readonly budgetStatus: BudgetStatus;
+  readonly ledger: AdminLedger;
   /** Plain data, as it is shown. */
   readonly upstreams: () => unknown;
   readonly prices: () => unknown;
@@ -38,6 +41,14 @@ export interface AdminDeps {
   readonly vault: CredentialVault;
   /** Told of the gateway's own faults. */
   readonly alert: (error: GatewayError) => void;
+}
+
+/** The ledger, to read and to price again. */
+export interface AdminLedger {
+  readonly database: LedgerDatabase;
+  readonly prices: () => PriceBook;
+  /** Name of the cloud model that savings are measured against. */
+  readonly reference: () => string | undefined;
 }
 
 /** A model clients can ask for, with what a token costs where that is known. */

@@ -30,20 +30,15 @@ async function spentPerStep(
   toMs: number,
   bucketMs: number,
 ): Promise<SpentBucket[]> {
-  const costs = new Map<number, number>();
   const params = new SqlParams();
   const segments = usageSegments(fromMs, toMs, "rows");
   if (segments.length === 0) return [];
-  const sums = ["cost_nano"] as const;
-  const sql = usageStatement(segments, { dimensions: [], bucketMs: 1_000, sums, filters }, params);
-  for (const row of await database.read(sql, params.values)) {
-    const bucket = Math.floor((Number(row["bucket"]) - fromMs) / bucketMs);
-    costs.set(bucket, (costs.get(bucket) ?? 0) + Number(row["cost_nano"] ?? 0));
-  }
-  const ascending = [...costs].sort(([a], [b]) => a - b);
-  return ascending
-    .map(([bucket, cost]) => ({ fromMs: fromMs + bucket * bucketMs, cost }))
-    .filter(({ cost }) => cost > 0);
+  const selection = { dimensions: [], bucketMs, originMs: fromMs, sums: ["cost_nano"] as const, filters };
+  const rows = await database.read(usageStatement(segments, selection, params), params.values);
+  return rows
+    .map((row) => ({ fromMs: Number(row["bucket"]), cost: Number(row["cost_nano"]) }))
+    .filter(({ cost }) => cost > 0)
+    .sort((a, b) => a.fromMs - b.fromMs);
 }
 
 /** @see LedgerDatabase.spent */

@@ -12,6 +12,8 @@ export interface UsageSelection {
   readonly dimensions: readonly string[];
   /** Length of the time steps in milliseconds; undefined for no time at all. */
   readonly bucketMs: number | undefined;
+  /** A moment a step begins at, before all rows; 1970 unless given. */
+  readonly originMs?: number;
   readonly sums: readonly SumColumn[];
   readonly filters: UsageFilters;
 }
@@ -98,7 +100,7 @@ function rowsSource(of: "attempts" | "exchanges", segment: UsageSegment, params:
 }
 
 function select(source: Source, selection: UsageSelection, params: SqlParams): string {
-  const { dimensions, bucketMs, sums, filters } = selection;
+  const { dimensions, bucketMs, originMs = 0, sums, filters } = selection;
   const conditions = [...source.conditions];
   for (const [name, column] of Object.entries(filterColumns)) {
     const value = filters[name as keyof typeof filterColumns];
@@ -106,7 +108,7 @@ function select(source: Source, selection: UsageSelection, params: SqlParams): s
   }
   if (filters.tag !== undefined) conditions.push(source.hasTag(params.add(filters.tag)));
   const groups = dimensions.map((dimension) => `${source.column(dimension)} AS ${dimension}`);
-  if (bucketMs !== undefined) groups.push(`${source.time} - (${source.time} % ${bucketMs}) AS bucket`);
+  if (bucketMs !== undefined) groups.push(`${source.time} - ((${source.time} - ${originMs}) % ${bucketMs}) AS bucket`);
   const amounts = sums.map((sum) => `SUM(${source.amount(sum)}) AS ${sum}`);
   const tagJoin = dimensions.includes("tag") ? source.tagJoin : "";
   // Numbers of columns, since a column's own name would win over the one it is given here.
