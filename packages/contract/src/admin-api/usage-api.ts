@@ -125,7 +125,7 @@ export const savingsAnswer = z.strictObject({
   ...reportRange,
 });
 
-const outcome = z.string().max(40);
+const outcome = z.enum(["ok", "error", "client_gone", "interrupted"]);
 export const listDecisionsQuery = z.strictObject({
   ...range,
   ...filters,
