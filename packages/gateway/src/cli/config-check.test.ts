@@ -10,6 +10,8 @@ const env = {
   OPENAI_API_KEY: "fake-openai",
   GEMINI_API_KEY: "fake-gemini",
   FAIRLEAD_API_KEY: "fake-fairlead",
+  FAIRLEAD_WEBHOOK_SECRET: "fake-webhook-secret-of-32-characters",
+  VERTEX_ACCESS_TOKEN: "fake-vertex",
 };
 
 describe("examples", () => {

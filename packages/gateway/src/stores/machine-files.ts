@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Secret } from "../lib/secret.ts";
 
@@ -33,17 +33,19 @@ export class MachineFiles {
     const found = this.read(name);
     if (found !== undefined) return found;
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    const draft = this.pathOf(`.${name}.${randomBytes(6).toString("hex")}`);
+    writeFileSync(draft, `${make()}\n`, { mode: 0o600, flag: "wx" });
     try {
-      const file = openSync(this.pathOf(name), "wx", 0o600);
-      try {
-        writeSync(file, `${make()}\n`);
-      } finally {
-        closeSync(file);
-      }
+      // Unlike a rename, a link fails where another process was first.
+      linkSync(draft, this.pathOf(name));
     } catch (thrown) {
       if (codeOf(thrown) !== "EEXIST") throw thrown;
+    } finally {
+      rmSync(draft, { force: true });
     }
-    return this.read(name) ?? this.readOrMake(name, make);
+    const made = this.read(name);
+    if (made === undefined) throw new Error(`The file ${this.pathOf(name)} is empty.`);
+    return made;
   }
 
   remove(name: string): void {
