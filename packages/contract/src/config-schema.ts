@@ -49,7 +49,10 @@ export const secretSchema = z
       file: z.string().min(1).describe("File that holds the secret, as Docker and Kubernetes mount them."),
     }),
     z.strictObject({
-      store: z.string().min(1).describe("Name of a credential kept encrypted in the store (`fairlead credentials set`)."),
+      store: z
+        .string()
+        .min(1)
+        .describe("Name of a credential kept encrypted in the store (`fairlead credentials set`)."),
     }),
   ])
   .describe("A secret: text with `${ENV}`, `{ env: NAME }`, `{ file: /path }` or `{ store: name }`.");
@@ -138,7 +141,9 @@ export const selfHostedCostSchema = z
     basis: z
       .enum(["amortised", "marginal"])
       .default("amortised")
-      .describe("`amortised` spreads the whole hour over what was served; `marginal` only the time the engine was busy."),
+      .describe(
+        "`amortised` spreads the whole hour over what was served; `marginal` only the time the engine was busy.",
+      ),
   })
   .describe("What a self-hosted upstream costs, from which the price of its tokens follows.");
 
@@ -239,7 +244,9 @@ export const serverSchema = z
       .string()
       .min(1)
       .default("127.0.0.1")
-      .describe("Address to listen on. Anything but loopback needs `auth.key` or `auth.anonymous: true`."),
+      .describe(
+        "Address to listen on. Anything but loopback needs `auth.key`, `auth.required`, `auth.jwt` or `auth.anonymous: true`.",
+      ),
     port: z.number().int().min(0).max(65_535).default(8_080).describe("Port to listen on; 0 takes a free one."),
     maxBodyBytes: z
       .number()
@@ -273,6 +280,10 @@ export const clientAuthSchema = z
         "The shared key clients send as `Authorization: Bearer` or `x-api-key`; `${ENV}`, `{ env }` or `{ file }`.",
       ),
     anonymous: z.boolean().default(false).describe("Serve anyone who can connect, also on a non-loopback address."),
+    required: z
+      .boolean()
+      .default(false)
+      .describe("Serve nobody without a key, also while no virtual key has been made yet; others may then connect."),
     secret: secretSchema
       .optional()
       .describe(
@@ -306,12 +317,16 @@ export const storageSchema = z
         z.strictObject({ file: z.string().min(1).describe("File that holds the URL.") }),
       ])
       .optional()
-      .describe("`sqlite:<file>`, `postgres://user:password@host/database` or `memory`. Unless given: SQLite in `dir`."),
+      .describe(
+        "`sqlite:<file>`, `postgres://user:password@host/database` or `memory`. Unless given: SQLite in `dir`.",
+      ),
     dir: z
       .string()
       .min(1)
       .optional()
-      .describe("Folder for what this process must not lose: the ledger's journal, SQLite's file. `./fairlead-data` unless given."),
+      .describe(
+        "Folder for what this process must not lose: the ledger's journal, SQLite's file. `./fairlead-data` unless given.",
+      ),
     journalMaxBytes: z
       .number()
       .int()
@@ -321,7 +336,9 @@ export const storageSchema = z
     whenUnwritable: z
       .enum(["serve", "refuse"])
       .default("serve")
-      .describe("When neither journal nor database takes a row: `serve` goes on and tells the operator, `refuse` answers 503."),
+      .describe(
+        "When neither journal nor database takes a row: `serve` goes on and tells the operator, `refuse` answers 503.",
+      ),
     retentionDays: z
       .number()
       .int()
@@ -332,7 +349,8 @@ export const storageSchema = z
   })
   .describe("Where keys, budgets and the ledger are kept.");
 
-const rate = (text: string) => z.number().min(0).max(1_000_000).optional().describe(`${text} US dollars per million tokens.`);
+const rate = (text: string) =>
+  z.number().min(0).max(1_000_000).optional().describe(`${text} US dollars per million tokens.`);
 
 const rates = {
   input: rate("Input, where nothing else applies."),
@@ -373,7 +391,10 @@ export const pricingSchema = z
       })
       .default({ provider: "anthropic", model: "claude-sonnet-4-6" })
       .describe("The cloud model that savings are measured against: what every request would have cost there."),
-    overrides: z.array(priceOverrideSchema).default([]).describe("Negotiated or missing prices; the latest that holds wins."),
+    overrides: z
+      .array(priceOverrideSchema)
+      .default([])
+      .describe("Negotiated or missing prices; the latest that holds wins."),
     reserve: z
       .enum(["predicted", "max"])
       .default("predicted")
@@ -436,22 +457,35 @@ export const limitSchema = z
       ])
       .describe("Whose requests are counted together."),
     requestsPerMinute: z.number().int().min(1).optional().describe("Requests in any 60 seconds."),
-    tokensPerMinute: z.number().int().min(1).optional().describe("Tokens in any 60 seconds, input and output together."),
+    tokensPerMinute: z
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .describe("Tokens in any 60 seconds, input and output together."),
     concurrency: z.number().int().min(1).optional().describe("Requests that run at one time."),
   })
   .describe("A rate limit.");
 
 export const webhookSchema = z
   .strictObject({
-    url: z.url({ protocol: /^https?$/, error: "expected an absolute http:// or https:// URL" }).describe("Gets a POST for each event."),
+    url: z
+      .url({ protocol: /^https?$/, error: "expected an absolute http:// or https:// URL" })
+      .describe("Gets a POST for each event."),
     secret: secretSchema.describe("Signs each delivery: HMAC-SHA256 over time and body."),
-    events: z.array(z.enum(["budget", "alert"])).min(1).default(["budget"]).describe("What is sent."),
+    events: z
+      .array(z.enum(["budget", "alert"]))
+      .min(1)
+      .default(["budget"])
+      .describe("What is sent."),
   })
   .describe("A receiver of events.");
 
 export const adminSchema = z
   .strictObject({
-    token: secretSchema.optional().describe("A token with the owner's rights, for automation: `Authorization: Bearer`."),
+    token: secretSchema
+      .optional()
+      .describe("A token with the owner's rights, for automation: `Authorization: Bearer`."),
     publicUrl: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -464,7 +498,10 @@ export const adminSchema = z
         clientSecret: secretSchema,
         scopes: z.array(z.string().min(1)).default(["openid", "email", "profile"]).describe("What is asked for."),
         roleClaim: z.string().default("roles").describe("Claim whose text or list names roles."),
-        roles: z.record(z.string(), z.enum(roles)).default({}).describe("The claim's value → role here; the highest wins."),
+        roles: z
+          .record(z.string(), z.enum(roles))
+          .default({})
+          .describe("The claim's value → role here; the highest wins."),
         defaultRole: z.enum(roles).optional().describe("Role of people without one; they are refused unless given."),
       })
       .optional()

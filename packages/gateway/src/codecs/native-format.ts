@@ -1,5 +1,5 @@
 import type { GatewayError } from "../core/errors.ts";
-import type { TokenUsage } from "../core/usage.ts";
+import type { ReportedUsage } from "../core/usage.ts";
 
 /** What one event of a natively relayed stream is. */
 export interface ScannedEvent {
@@ -20,7 +20,7 @@ export interface NativeScanner {
   scan(data: string, name?: string): ScannedEvent;
   /** The error to end with when the body ended, or undefined when the answer was complete. */
   end(): GatewayError | undefined;
-  readonly usage: TokenUsage | undefined;
+  readonly usage: ReportedUsage | undefined;
   readonly outputChars: number;
 }
 

@@ -39,6 +39,6 @@ export function checkBind({ host, hasKey, anonymous }: BindQuestion): Fault | un
     what: `${JSON.stringify(host)} can be reached by others, and no key protects this gateway`,
     value: JSON.stringify(host),
     expected:
-      "`auth.key` to be set (for example `{ env: FAIRLEAD_API_KEY }`), a loopback host, or `auth.anonymous: true`",
+      "`auth.key` to be set (for example `{ env: FAIRLEAD_API_KEY }`), `auth.required: true` (virtual keys only), a loopback host, or `auth.anonymous: true`",
   };
 }

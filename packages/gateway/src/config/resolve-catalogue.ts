@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import {
   type FairleadConfig,
+  type PricingConfig,
   type RoutingConfig,
   routingSchema,
   type ServerConfig,
 } from "@fairlead/contract/config-schema";
 import { type LogLevel, logLevels } from "@fairlead/contract/names";
+import type { Budget, RateLimit } from "../core/budget.ts";
 import type { Deployment, Upstream } from "../core/deployment.ts";
 import type { AttemptLimits, BreakerLimits, Catalogue } from "../core/gateway-model.ts";
 import { nearNames } from "../lib/near-names.ts";
@@ -14,16 +16,37 @@ import { checkBind } from "./check-bind.ts";
 import { ConfigError } from "./config-error.ts";
 import { type ConfigSource, noSource, placeFaults } from "./config-source.ts";
 import { DeploymentIndex } from "./deployment-index.ts";
+import type { StoredSecrets } from "./fetch-stored-secrets.ts";
 import type { Env } from "./interpolate.ts";
 import type { Resolution } from "./resolution.ts";
+import { type AdminSettings, resolveAdmin, resolveWebhooks, type Webhook } from "./resolve-admin.ts";
+import { resolveBudgets, resolveLimits } from "./resolve-budgets.ts";
 import { NameResolver } from "./resolve-names.ts";
 import { resolveSecret } from "./resolve-secret.ts";
+import { checkSharedSecret, resolveStorage, type StorageSettings } from "./resolve-storage.ts";
 import { resolveUpstream } from "./resolve-upstream.ts";
+
+/** Who may ask for models. */
+export interface ClientAuth {
+  /** The one key everyone may share. */
+  readonly key: Secret | undefined;
+  readonly anonymous: boolean;
+  readonly required: boolean;
+  /** Keys hashes and stored credentials; undefined for one that this machine makes. */
+  readonly secret: Secret | undefined;
+  readonly jwt: FairleadConfig["auth"]["jwt"];
+}
 
 /** Everything a gateway is built from: all names resolved, all secrets fetched and wrapped. Immutable. */
 export interface ResolvedConfig {
   readonly server: ServerConfig;
-  readonly auth: { readonly key: Secret | undefined; readonly anonymous: boolean };
+  readonly auth: ClientAuth;
+  readonly storage: StorageSettings;
+  readonly pricing: PricingConfig;
+  readonly budgets: readonly Budget[];
+  readonly limits: readonly RateLimit[];
+  readonly webhooks: readonly Webhook[];
+  readonly admin: AdminSettings;
   readonly logging: { readonly level: LogLevel };
   readonly upstreams: readonly Upstream[];
   readonly catalogue: Catalogue;
@@ -36,6 +59,8 @@ export interface ResolveOptions {
   readonly source?: ConfigSource;
   readonly env?: Env;
   readonly readFile?: (path: string) => string;
+  /** Credentials of the store that the config refers to, from `fetchStoredSecrets`. */
+  readonly stored?: StoredSecrets;
   /** Names of upstreams that this process started itself, for the demo. */
   readonly simulated?: ReadonlySet<string>;
   /** Names of upstreams whose models nobody named: they will be asked. */
@@ -76,12 +101,25 @@ function resolveLevel(configured: LogLevel, resolution: Resolution): LogLevel {
   return configured;
 }
 
-function resolveClientAuth(config: FairleadConfig, resolution: Resolution): ResolvedConfig["auth"] {
-  const { key: reference, anonymous } = config.auth;
+const leastSecretLength = 32;
+
+function resolveClientAuth(config: FairleadConfig, resolution: Resolution): ClientAuth {
+  const { key: reference, anonymous, required, jwt } = config.auth;
   const key = reference === undefined ? undefined : resolveSecret(reference, ["auth", "key"], resolution);
-  const refusal = checkBind({ host: config.server.host, hasKey: reference !== undefined, anonymous });
+  const at = ["auth", "secret"];
+  const secret = config.auth.secret === undefined ? undefined : resolveSecret(config.auth.secret, at, resolution);
+  if (secret !== undefined && secret.reveal().length < leastSecretLength) {
+    const expected = `at least ${leastSecretLength} characters, for example from \`openssl rand -hex 32\``;
+    resolution.faults.push({ at, what: "is too short to be safe", expected });
+  }
+  const hasKey = reference !== undefined || required || jwt.length > 0;
+  const refusal = checkBind({ host: config.server.host, hasKey, anonymous });
   if (refusal !== undefined) resolution.faults.push(refusal);
-  return { key, anonymous };
+  if (anonymous && required) {
+    const what = "contradicts `auth.anonymous: true`";
+    resolution.faults.push({ at: ["auth", "required"], what, expected: "one of the two" });
+  }
+  return { key, anonymous, required, secret, jwt };
 }
 
 /**
@@ -94,6 +132,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     source: options.source ?? noSource,
     env: options.env ?? process.env,
     readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
+    ...(options.stored && { stored: options.stored }),
     simulated: options.simulated ?? new Set(),
     assumed: options.assumed ?? new Set(),
     faults: [],
@@ -122,6 +161,12 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     unknownModel: config.routing.unknownModel,
   };
   checkAutoCloud(catalogue.autoCloud, notes);
+  const storage = resolveStorage(config.storage, resolution);
+  checkSharedSecret(storage, config.auth.secret !== undefined, resolution);
+  const budgets = resolveBudgets(config, new Set(upstreams.map(({ upstream }) => upstream.provider)), resolution);
+  const limits = resolveLimits(config, resolution);
+  const webhooks = resolveWebhooks(config, resolution);
+  const admin = resolveAdmin(config.admin, resolution);
   if (resolution.faults.length > 0) {
     throw new ConfigError(resolution.source.file, placeFaults(resolution.source, resolution.faults));
   }
@@ -129,6 +174,12 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
   return {
     server: config.server,
     auth,
+    storage,
+    pricing: config.pricing,
+    budgets,
+    limits,
+    webhooks,
+    admin,
     logging: { level },
     upstreams: upstreams.map(({ upstream }) => upstream),
     catalogue,

@@ -126,9 +126,22 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
     return undefined;
   const provider = config.preset ?? engine ?? providerOfProtocol[protocol];
   const timeouts = resolveTimeouts(config, at, resolution);
-  const { proxy } = config;
+  const { proxy, cost } = config;
   const simulated = resolution.simulated.has(name);
-  const base = { name, provider, placement, protocol, engine, baseUrl, auth, headers, proxy, timeouts, simulated };
+  const base = {
+    name,
+    provider,
+    placement,
+    protocol,
+    engine,
+    baseUrl,
+    auth,
+    headers,
+    proxy,
+    timeouts,
+    cost,
+    simulated,
+  };
   const upstream = { ...base, health: resolveHealth(config, base, preset) };
   warnAboutPlainHttp(upstream, resolution);
   return upstream;

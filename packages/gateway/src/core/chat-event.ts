@@ -1,7 +1,7 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { FinishReason } from "./chat.ts";
 import type { GatewayError } from "./errors.ts";
-import type { TokenUsage } from "./usage.ts";
+import type { ReportedUsage } from "./usage.ts";
 
 /**
  * One step of a streamed answer, of one choice. A well-formed stream is
@@ -26,7 +26,7 @@ export type ChatEvent =
   | { readonly type: "annotations"; readonly annotations: readonly JsonObject[] }
   | { readonly type: "finish"; readonly reason: FinishReason }
   /** Running totals so far; the last one is final. */
-  | { readonly type: "usage"; readonly usage: TokenUsage }
+  | ({ readonly type: "usage" } & ReportedUsage)
   | { readonly type: "ping" }
   /** The upstream ended cleanly. Always the last event of a good stream. */
   | { readonly type: "end" }

@@ -1,6 +1,6 @@
 import type { Capability } from "@fairlead/contract/names";
 import type { JsonObject } from "../lib/json.ts";
-import type { TokenUsage } from "./usage.ts";
+import type { ReportedUsage } from "./usage.ts";
 
 /**
  * The hub of all translation: every dialect decodes into `ChatRequest`, every protocol encodes from it.
@@ -135,5 +135,5 @@ export interface ChatCompletion {
   readonly toolCalls: readonly ToolCall[];
   readonly annotations: readonly JsonObject[] | undefined;
   readonly finishReason: FinishReason;
-  readonly usage: TokenUsage | undefined;
+  readonly usage: ReportedUsage | undefined;
 }

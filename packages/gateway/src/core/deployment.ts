@@ -32,6 +32,17 @@ export interface HealthProbe {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** What an upstream of one's own costs, in US dollars. */
+export interface SelfHostedCost {
+  /** Of one replica, running or idle. */
+  readonly perHour: number;
+  readonly replicas: number;
+  /** Of all replicas, input and output together; stands until it is measured. */
+  readonly tokensPerHour?: number | undefined;
+  /** Whether idle time is paid by the tokens too, or only the time the engine was busy. */
+  readonly basis: "amortised" | "marginal";
+}
+
 /** A reachable endpoint. Immutable; one per entry of the config's `upstreams`. */
 export interface Upstream {
   readonly name: string;
@@ -47,6 +58,8 @@ export interface Upstream {
   readonly proxy: string | undefined;
   readonly timeouts: Timeouts;
   readonly health: HealthProbe | undefined;
+  /** Present where the hour is paid for and not the token. */
+  readonly cost: SelfHostedCost | undefined;
   /** An upstream this process started itself, for the demo. */
   readonly simulated: boolean;
 }

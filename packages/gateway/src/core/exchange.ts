@@ -4,21 +4,39 @@ import { Hangup } from "../lib/hangup.ts";
 import type { Decision } from "./decision.ts";
 import type { Deployment } from "./deployment.ts";
 import type { GatewayError } from "./errors.ts";
+import type { NanoDollars } from "./money.ts";
+import type { Price } from "./price.ts";
 import type { Principal } from "./principal.ts";
-import { noUsage, type TokenUsage } from "./usage.ts";
+import { noUsage, type ReportedUsage, type TokenUsage } from "./usage.ts";
 
 /** How an exchange ended. */
 export type Outcome = "ok" | "error" | "client_gone" | "interrupted";
 
+/** What an upstream's answer has shown so far. */
+export interface Progress {
+  /** The last usage the upstream told. */
+  readonly usage: ReportedUsage | undefined;
+  readonly outputCharacters: number;
+}
+
 /** One try at one target, as it will stand in the ledger. */
 export interface Attempt {
   readonly target: Deployment;
+  /** Undefined when unpriced. */
+  readonly price: Price | undefined;
   readonly startedMs: number;
   /** Monotonic; undefined while the attempt runs. */
   endedMs: number | undefined;
   /** Monotonic time of the first content; undefined when none came. */
   firstContentMs: number | undefined;
   error: GatewayError | undefined;
+  /** The answer while and after it comes; undefined while there is none. */
+  progress: Progress | undefined;
+  /** Filled in when it ends. */
+  usage: TokenUsage;
+  /** `usage` is the gateway's own guess because the upstream never said. */
+  usageEstimated: boolean;
+  cost: NanoDollars | undefined;
 }
 
 /**
@@ -43,9 +61,13 @@ export class Exchange {
   served: Deployment | undefined;
   attempts: Attempt[] = [];
   dropped: readonly string[] = [];
+  tags: readonly string[] = [];
+  /** Sum over the attempts, filled in by `settle`. */
   usage: TokenUsage = noUsage;
-  /** True when `usage` is the gateway's own guess because the upstream never said. */
+  /** Some of `usage` is the gateway's own guess. */
   usageEstimated = false;
+  /** Sum over the attempts that have a price, filled in by `settle`; undefined when none has one. */
+  cost: NanoDollars | undefined;
   /** Milliseconds spent waiting for the client's body, upstreams and back-offs before the answer's headers. */
   waitedMs = 0;
   /** Milliseconds of the gateway's own work before the answer's headers. */

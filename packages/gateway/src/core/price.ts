@@ -14,7 +14,7 @@ export interface TieredRate {
 
 /**
  * What the tokens of one model cost at one time. A rate that is absent falls back: cached reads, cache writes and audio
- * to `input`, long cache writes to cache writes, audio output to `output`.
+ * to `input`, long cache writes to cache writes, reasoning and audio output to `output`.
  */
 export interface Price {
   /** Names where the figures come from and since when; stands in every ledger row. */
@@ -25,6 +25,7 @@ export interface Price {
   readonly cacheWrite?: TieredRate;
   readonly longCacheWrite?: TieredRate;
   readonly audioInput?: TieredRate;
+  readonly reasoning?: TieredRate;
   readonly audioOutput?: TieredRate;
   /** For each request, whatever its tokens. */
   readonly perRequest?: NanoDollars;
@@ -36,19 +37,25 @@ function rateFor(rate: TieredRate, inputTokens: number): number {
   return found;
 }
 
-/** Exact in integers but for one rounding at the end, half away from zero. Every attempt; synchronous. */
+/**
+ * Exact in integers but for one rounding at the end, half away from zero. Audio that came from a cache costs what cached
+ * reads do. Every attempt; synchronous.
+ */
 export function costOf(usage: TokenUsage, price: Price): NanoDollars {
   const { inputTokens, cachedReadTokens, cacheWriteTokens, longCacheWriteTokens, outputTokens } = usage;
-  const { audioInputTokens, audioOutputTokens } = usage;
+  const { reasoningTokens, audioOutputTokens } = usage;
   const cacheWrite = price.cacheWrite ?? price.input;
+  const fresh = inputTokens - cachedReadTokens - cacheWriteTokens;
+  const freshAudio = Math.min(usage.audioInputTokens, Math.max(0, fresh));
   const pico = (tokens: number, rate: TieredRate): number => (tokens > 0 ? tokens * rateFor(rate, inputTokens) : 0);
   const sum =
-    pico(inputTokens - cachedReadTokens - cacheWriteTokens - audioInputTokens, price.input) +
+    pico(fresh - freshAudio, price.input) +
     pico(cachedReadTokens, price.cachedRead ?? price.input) +
     pico(cacheWriteTokens - longCacheWriteTokens, cacheWrite) +
     pico(longCacheWriteTokens, price.longCacheWrite ?? cacheWrite) +
-    pico(audioInputTokens, price.audioInput ?? price.input) +
-    pico(outputTokens - audioOutputTokens, price.output) +
+    pico(freshAudio, price.audioInput ?? price.input) +
+    pico(outputTokens - reasoningTokens - audioOutputTokens, price.output) +
+    pico(reasoningTokens, price.reasoning ?? price.output) +
     pico(audioOutputTokens, price.audioOutput ?? price.output);
   return (Math.round(sum / 1000) + (price.perRequest ?? 0)) as NanoDollars;
 }

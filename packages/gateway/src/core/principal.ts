@@ -5,6 +5,8 @@ export interface Principal {
   readonly kind: "anonymous" | "shared-key" | "virtual-key" | "token";
   /** Stable id of the key, never the key itself; undefined for anonymous use. */
   readonly keyId: string | undefined;
+  /** The key's name, unique among keys; rules in the config may use it in place of the id. */
+  readonly keyName: string | undefined;
   readonly team: string | undefined;
   /** The person or service account the key belongs to. */
   readonly user: string | undefined;
@@ -24,6 +26,7 @@ export interface Principal {
 export const anonymous: Principal = {
   kind: "anonymous",
   keyId: undefined,
+  keyName: undefined,
   team: undefined,
   user: undefined,
   allowedModels: [],

@@ -15,6 +15,13 @@ export interface TokenUsage {
   readonly audioOutputTokens: number;
 }
 
+/** What an upstream said it used: in our terms, and in its own words, which nothing computes with. */
+export interface ReportedUsage {
+  readonly usage: TokenUsage;
+  /** The upstream's usage object, untouched; of several in one stream, the later ones laid over the earlier. */
+  readonly raw: unknown;
+}
+
 export const noUsage: TokenUsage = {
   inputTokens: 0,
   cachedReadTokens: 0,

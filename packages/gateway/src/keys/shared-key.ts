@@ -8,12 +8,13 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
 /** Accepts the one key of `auth.key`. */
 export function sharedKeyStore(key: Secret): KeyStore {
   const expected = digest(key.reveal());
-  const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared" };
+  const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared", keyName: "shared" };
   return {
     open: false,
+    anonymous: false,
     find: (presented) => (timingSafeEqual(digest(presented), expected) ? principal : undefined),
   };
 }
 
 /** Accepts everyone; for loopback and `auth.anonymous`. */
-export const openKeyStore: KeyStore = { open: true, find: () => anonymous };
+export const openKeyStore: KeyStore = { open: true, anonymous: true, find: () => anonymous };

@@ -7,12 +7,17 @@ export type CountWindow =
 
 /** One amount to reserve on one account. */
 export interface Charge {
-  /** Bounded by whoever makes them: configured and stored names only. */
+  /**
+   * Bounded by whoever makes them: configured and stored names only. An account has one kind and length of window for
+   * ever, so both are part of its name.
+   */
   readonly account: string;
   readonly window: CountWindow;
   readonly amount: number;
   /** Settled and held together may not exceed it; `Infinity` only counts. */
   readonly limit: number;
+  /** Settled at once instead of held, for amounts that are certain: settling the reservation leaves it as it is. */
+  readonly certain?: boolean;
 }
 
 /** Settled and held amounts of an account. */
@@ -49,8 +54,8 @@ export interface CounterStore {
   /** `nowMs` is epoch time, as are windows. */
   reserve(charges: readonly Charge[], nowMs: number): Reserved | Promise<Reserved>;
   /**
-   * Releases a reservation and books `actuals`, one per charge, to the windows it was reserved in. Call it exactly once.
-   * Returns the balances afterwards, in the order of the charges.
+   * Releases a reservation and books `actuals`, one per charge, to the windows it was reserved in. Call it exactly once for
+   * each charge; a reservation may be settled in parts, each with its own charges and the same `atMs`. Returns the balances afterwards, in the order of the charges.
    */
   settle(reservation: Reservation, actuals: readonly number[]): readonly Balance[] | Promise<readonly Balance[]>;
   /** Books an amount without a reservation: what an earlier process spent in a window that still runs. */

@@ -16,3 +16,6 @@ export interface PriceBook {
   /** The configured reference cloud model's, which savings are measured against. */
   referencePrice(atMs: number): Price | undefined;
 }
+
+/** Knows no price. */
+export const emptyPriceBook: PriceBook = { priceOf: () => undefined, referencePrice: () => undefined };

@@ -1,7 +1,10 @@
 import type { RoutingReason } from "@fairlead/contract/names";
+import type { Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError } from "../core/errors.ts";
 import type { Attempt } from "../core/exchange.ts";
+import { meterAttempt } from "../ledger/meter-attempt.ts";
+import type { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LiveState } from "../routing/live-state.ts";
 
@@ -15,29 +18,47 @@ function fullReason(target: Deployment): RoutingReason {
   return target.upstream.placement === "local" ? "local_full" : "rate_limited";
 }
 
+/** What keeps count of attempts. */
+interface CountingDeps {
+  readonly live: LiveState;
+  readonly meter: SelfHostedMeter;
+}
+
 /** Reports how one attempt ended to everything that keeps count, once, whichever way it ends. */
 export class AttemptEnd {
   readonly #entry: Attempt;
   readonly #target: Deployment;
   readonly #live: LiveState;
+  readonly #meter: SelfHostedMeter;
   readonly #clock: Clock;
+  readonly #features: Features | undefined;
   readonly #release: () => void;
   readonly #report: (result: "success" | "failure" | "neutral", endedMs: number) => void;
   #ended = false;
 
-  constructor(entry: Attempt, target: Deployment, live: LiveState, clock: Clock, release: () => void) {
+  constructor(
+    entry: Attempt,
+    { live, meter }: CountingDeps,
+    clock: Clock,
+    features: Features | undefined,
+    release: () => void,
+  ) {
+    this.#features = features;
     this.#entry = entry;
+    const { target } = entry;
     this.#target = target;
     this.#live = live;
+    this.#meter = meter;
     this.#clock = clock;
     this.#release = release;
     const state = live.deployment(target);
     state.inFlight++;
+    meter.began(target.upstream.name, entry.startedMs);
     this.#report = state.breaker.begin(entry.startedMs);
   }
 
   succeeded(): void {
-    const nowMs = this.#end();
+    const nowMs = this.#end(true);
     if (nowMs === undefined) return;
     this.#report("success", nowMs);
     this.#live.markServed(this.#target.upstream.name, nowMs);
@@ -45,24 +66,27 @@ export class AttemptEnd {
 
   /** The client left: nobody's fault. */
   abandoned(): void {
-    const nowMs = this.#end();
+    const nowMs = this.#end(false);
     if (nowMs !== undefined) this.#report("neutral", nowMs);
   }
 
   failed(error: GatewayError): void {
-    const nowMs = this.#end();
+    if (!this.#ended) this.#entry.error = error;
+    const nowMs = this.#end(false);
     if (nowMs === undefined) return;
-    this.#entry.error = error;
     this.#report(error.row.breaker === "failure" ? "failure" : "neutral", nowMs);
     this.#updateLiveState(error, nowMs);
   }
 
-  #end(): number | undefined {
+  #end(isComplete: boolean): number | undefined {
     if (this.#ended) return undefined;
     this.#ended = true;
     this.#release();
     this.#live.deployment(this.#target).inFlight--;
     this.#entry.endedMs = this.#clock.monotonicMs();
+    meterAttempt(this.#entry, this.#features, isComplete);
+    const { inputTokens, outputTokens } = this.#entry.usage;
+    this.#meter.ended(this.#target.upstream.name, inputTokens + outputTokens, this.#entry.endedMs);
     return this.#entry.endedMs;
   }
 

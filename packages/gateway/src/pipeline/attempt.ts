@@ -3,7 +3,10 @@ import { hideIn } from "../codecs/hide-in.ts";
 import type { Deployment, Upstream } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Attempt, Exchange } from "../core/exchange.ts";
+import type { Price } from "../core/price.ts";
+import { noUsage } from "../core/usage.ts";
 import { sseReader } from "../framing/sse-reader.ts";
+import type { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LiveState } from "../routing/live-state.ts";
 import { authHeaders } from "../upstreams/auth/auth-headers.ts";
@@ -31,6 +34,7 @@ export type Committed =
 export interface AttemptDeps {
   readonly transport: Transport;
   readonly live: LiveState;
+  readonly meter: SelfHostedMeter;
   /** This gateway's id, for the hop header. */
   readonly instanceId: string;
 }
@@ -43,16 +47,22 @@ export interface AttemptDeps {
 export async function attempt(
   target: Deployment,
   prepared: Prepared,
+  price: Price | undefined,
   exchange: Exchange,
   deps: AttemptDeps,
 ): Promise<Committed> {
   const { clock } = exchange;
   const entry: Attempt = {
     target,
+    price,
     startedMs: clock.monotonicMs(),
     endedMs: undefined,
     firstContentMs: undefined,
     error: undefined,
+    progress: undefined,
+    usage: noUsage,
+    usageEstimated: false,
+    cost: undefined,
   };
   exchange.attempts.push(entry);
   const abort = new AbortController();
@@ -63,13 +73,13 @@ export async function attempt(
     expired: (error) => abort.abort(error),
     doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
   });
-  const end = new AttemptEnd(entry, target, deps.live, clock, () => {
+  const end = new AttemptEnd(entry, deps, clock, exchange.decision?.features, () => {
     unlink();
     watchdog.stop();
   });
   try {
     const response = await send(target, prepared, exchange, deps, abort.signal, watchdog);
-    const committed = await commit(response, target, prepared, abort.signal, watchdog, end, clock);
+    const committed = await commit(response, entry, prepared, abort.signal, watchdog, end, clock);
     entry.firstContentMs = clock.monotonicMs();
     return committed;
   } catch (thrown) {
@@ -143,7 +153,7 @@ async function send(
 
 async function commit(
   response: Response,
-  target: Deployment,
+  entry: Attempt,
   prepared: Prepared,
   signal: AbortSignal,
   watchdog: Watchdog,
@@ -152,7 +162,10 @@ async function commit(
 ): Promise<Committed> {
   const contentType = response.headers.get("content-type") ?? "";
   if (!prepared.streams || (prepared.collect !== undefined && contentType.startsWith("application/json"))) {
-    const reply = prepared.readWhole(await readText(response, watchdog));
+    const text = await readText(response, watchdog);
+    entry.progress = { usage: undefined, outputCharacters: text.length };
+    const reply = prepared.readWhole(text);
+    entry.progress = reply;
     end.succeeded();
     return { kind: "whole", reply };
   }
@@ -161,9 +174,7 @@ async function commit(
     throw new GatewayError(
       "bad_upstream_response",
       `The upstream answered \`${contentType.slice(0, 60)}\` to a streaming request.`,
-      {
-        target: target.id,
-      },
+      { target: entry.target.id },
     );
   }
   const stream: OpenStream = {
@@ -172,6 +183,7 @@ async function commit(
     relay: prepared.makeRelay(),
     watchdog,
   };
+  entry.progress = stream.relay;
   return prepared.collect === undefined
     ? firstContent(stream, signal, end)
     : collectAll(stream, prepared.collect, end, clock);

@@ -1,7 +1,7 @@
 import type { ChatCompletion, FinishReason, ToolCall } from "../core/chat.ts";
 import type { ChatEvent } from "../core/chat-event.ts";
 import { GatewayError } from "../core/errors.ts";
-import type { TokenUsage } from "../core/usage.ts";
+import type { ReportedUsage } from "../core/usage.ts";
 import type { JsonObject } from "../lib/json.ts";
 
 /** Largest answer that is put together in memory, in characters. */
@@ -24,7 +24,7 @@ export class CompletionCollector {
   #blocks: readonly JsonObject[] | undefined;
   #annotations: readonly JsonObject[] | undefined;
   #finish: FinishReason = "stop";
-  #usage: TokenUsage | undefined;
+  #usage: ReportedUsage | undefined;
   #characters = 0;
   readonly #calls: OpenCall[] = [];
 
@@ -63,7 +63,7 @@ export class CompletionCollector {
         this.#finish = event.reason;
         return;
       case "usage":
-        this.#usage = event.usage;
+        this.#usage = { usage: event.usage, raw: event.raw };
         return;
       default:
         return;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { catalogue, deployment, upstream } from "../../test/fixtures/deployments.ts";
-import { FakeClock, settle } from "../../test/fixtures/fake-clock.ts";
+import { settle } from "../../test/fixtures/fake-clock.ts";
+import { gateway, hello, helloStream, outcomeOf } from "../../test/fixtures/memory-gateway.ts";
 import {
   answer,
   completion,
@@ -9,82 +9,13 @@ import {
   hang,
   refuse,
   type Script,
-  ScriptedTransport,
   stream,
 } from "../../test/fixtures/scripted-transport.ts";
-import { defaultTranslationPolicy } from "../codecs/codec.ts";
 import { dialects } from "../codecs/registry.ts";
 import { GatewayError } from "../core/errors.ts";
-import { Exchange } from "../core/exchange.ts";
-import type { ExchangeRecord } from "../core/exchange-record.ts";
-import { openKeyStore } from "../keys/shared-key.ts";
 import { Secret } from "../lib/secret.ts";
-import { LiveState } from "../routing/live-state.ts";
-import { MemoryCounterStore } from "../stores/memory/memory-counter-store.ts";
-import { MemoryLedgerStore } from "../stores/memory/memory-ledger-store.ts";
-import { type ChatDeps, handleChat } from "./handle-chat.ts";
 
-const dialect = dialects["openai-chat"];
-
-/** A gateway in memory: one local and one cloud model, each behind a scripted upstream. */
-function gateway(scripts: { local: Script[]; cloud?: Script[] }, more: Partial<ChatDeps> = {}) {
-  const clock = new FakeClock();
-  const transport = new ScriptedTransport({ local: scripts.local, cloud: scripts.cloud ?? [completion("from cloud")] });
-  const local = deployment(upstream("local", "local"), "small");
-  const cloud = deployment(upstream("cloud", "cloud"), "big");
-  const ledger = new MemoryLedgerStore();
-  const counters = new MemoryCounterStore();
-  const records: ExchangeRecord[] = [];
-  const alerts: GatewayError[] = [];
-  const live = new LiveState({ failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 });
-  const sink = {
-    name: "test",
-    exchangeSettled: (record: ExchangeRecord) => void records.push(record),
-    operatorAlert: (error: GatewayError) => void alerts.push(error),
-    close: async () => {},
-  };
-  const known = catalogue([local, cloud], { local: [local], cloud: [cloud] });
-  const deps: ChatDeps = {
-    catalogue: known,
-    keys: openKeyStore,
-    counters,
-    accounts: { ledger, sinks: [sink] },
-    transport,
-    live,
-    instanceId: "this-gateway",
-    limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 200, maxRetryAfterMs: 2_000 },
-    policy: defaultTranslationPolicy,
-    randomness: { id: () => "id", fraction: () => 0.5 },
-    isLoopbackBind: true,
-    keepAliveMs: 15_000,
-    commitGraceMs: 10_000,
-    ...more,
-  };
-  const exchange = new Exchange({ id: "exchange-1", dialect: dialect.name, clock, hops: [] });
-  const ask = (body: unknown, headers: Record<string, string> = {}) => {
-    const raw = typeof body === "string" ? body : JSON.stringify(body);
-    return handleChat({ headers: new Headers(headers), readBody: async () => raw }, dialect, exchange, deps);
-  };
-  const held = (): number => counters.read("held:anonymous", 86_400_000, clock.now());
-  return { ask, clock, transport, exchange, ledger, records, alerts, live, held, local, cloud, catalogue: known };
-}
-
-const hello = { model: "local", messages: [{ role: "user", content: "hello" }] };
-const helloStream = { ...hello, stream: true };
-
-async function outcomeOf(
-  test: ReturnType<typeof gateway>,
-  reply: { settled: Promise<unknown> },
-): Promise<ExchangeRecord> {
-  await reply.settled;
-  const [record] = test.records;
-  expect(test.records).toHaveLength(1);
-  expect(test.ledger.open).toEqual([]);
-  expect(test.ledger.settled).toHaveLength(1);
-  expect(test.held()).toBe(0);
-  if (record === undefined) throw new Error("nothing was settled");
-  return record;
-}
+const _dialect = dialects["openai-chat"];
 
 test("a whole answer passes through byte for byte and is settled with its usage", async () => {
   const it = gateway({ local: [completion("hi")] });

@@ -1,29 +1,34 @@
-import { capabilities } from "@fairlead/contract/names";
+import { capabilities, type StrategyName } from "@fairlead/contract/names";
 import type { Dialect } from "../codecs/codec.ts";
+import type { ChatRequest } from "../core/chat.ts";
+import type { Decision } from "../core/decision.ts";
+import type { Deployment } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { Catalogue } from "../core/gateway-model.ts";
+import type { Principal } from "../core/principal.ts";
 import type { KeyStore } from "../keys/key-store.ts";
-import type { CounterStore } from "../ledger/counter-store.ts";
-import type { Hold } from "../ledger/hold.ts";
+import type { LedgerBegin } from "../ledger/ledger-store.ts";
 import { headerValue } from "../lib/header-value.ts";
 import { isObject, type JsonObject } from "../lib/json.ts";
-import { type Admission, admit } from "../policy/admit.ts";
+import { Admission, type AdmissionDeps } from "../policy/admission.ts";
 import { authenticate } from "../policy/authenticate.ts";
+import { allowedTargets } from "../policy/model-access.ts";
+import { readTags } from "../policy/read-tags.ts";
 import { refuseCrossSite } from "../policy/refuse-cross-site.ts";
 import { plan } from "../routing/plan.ts";
-import { readRoutingWish } from "../routing/routing-wish.ts";
-import type { ClientRequest } from "./prepared.ts";
+import { type RoutingWish, readRoutingWish } from "../routing/routing-wish.ts";
+import { servedBy } from "../telemetry/exchange-record.ts";
 import { ClientStream } from "./relay.ts";
-import { retryHeaders, routerHeaders } from "./reply-headers.ts";
-import { type AttemptLoopDeps, runAttempts, type Served } from "./run-attempts.ts";
+import { addRateLimits, costText, retryHeaders, routerHeaders } from "./reply-headers.ts";
+import { type AttemptLoopDeps, type Run, runAttempts, type Served } from "./run-attempts.ts";
 import { type Accounts, type Settlement, settle } from "./settlement.ts";
 
 /** What handling a chat request needs; one per config snapshot. */
 export interface ChatDeps extends AttemptLoopDeps {
   readonly catalogue: Catalogue;
   readonly keys: KeyStore;
-  readonly counters: CounterStore;
+  readonly admission: AdmissionDeps;
   readonly accounts: Accounts;
   /** Only this machine can connect. */
   readonly isLoopbackBind: boolean;
@@ -53,9 +58,11 @@ export async function handleChat(
 ): Promise<Reply> {
   let admission: Admission | undefined;
   try {
-    if (deps.keys.open) refuseCrossSite(arrival.headers, deps.isLoopbackBind);
-    const principal = authenticate(arrival.headers, deps.keys);
+    const authenticating = authenticate(arrival.headers, deps.keys);
+    const principal = authenticating instanceof Promise ? await authenticating : authenticating;
+    if (principal.kind === "anonymous") refuseCrossSite(arrival.headers, deps.isLoopbackBind);
     exchange.principal = principal;
+    exchange.tags = readTags(principal.tags, arrival.headers.get("x-router-tags"));
     refuseLoops(exchange, deps.instanceId);
     const readMs = exchange.clock.monotonicMs();
     const raw = await arrival.readBody();
@@ -65,24 +72,89 @@ export async function handleChat(
     const chat = dialect.decodeRequest(body);
     exchange.asked = chat.model?.slice(0, 256) ?? "auto";
     exchange.stream = chat.stream;
-    const decision = plan(chat, wish, deps.catalogue, deps.live, exchange.clock.monotonicMs());
+    const decide = (strategy: StrategyName | undefined): Decision =>
+      decideFor(principal, chat, { ...wish, strategy }, exchange, deps);
+    const decision = decide(wish.strategy ?? principal.strategy);
+    refuseStrategy(principal, wish.strategy ?? decision.strategy);
     exchange.decision = decision;
     const { features } = decision;
-    admission = admit(exchange, principal, features.promptTokens + features.maxTokens, deps.counters);
-    deps.accounts.ledger.begin({
-      id: exchange.id,
-      at: exchange.startedAt,
-      keyId: principal.keyId,
-      asked: exchange.asked,
-      heldTokens: admission.hold.tokens,
-    });
-    const attempts = runAttempts({ dialect, chat, raw }, decision, exchange, deps);
+    const atMs = exchange.startedAt;
+    const open = new Admission({ principal, tags: exchange.tags, chat, features, raw, atMs }, deps.admission);
+    admission = open;
+    const run: Run = {
+      request: { dialect, chat, raw },
+      admission: open,
+      selfHosted: () => attempted(() => decide("self_hosted_only")),
+      begin: once((target) => deps.accounts.ledger.begin(beginning(exchange, open, target))),
+    };
+    const attempts = runAttempts(run, decision, exchange, deps);
     return chat.stream
-      ? await replyStream(attempts, { dialect, chat, raw }, exchange, admission.hold, deps)
-      : replyWhole(await attempts, exchange, admission.hold, deps);
+      ? await replyStream(attempts, run, exchange, deps)
+      : replyWhole(await attempts, exchange, open, deps);
   } catch (thrown) {
-    return replyError(named(GatewayError.from(thrown), dialect), dialect, exchange, admission?.hold, deps.accounts);
+    return replyError(named(GatewayError.from(thrown), dialect), dialect, exchange, admission, deps.accounts);
   }
+}
+
+/** Plans with the key's own names for models and the models it may use. */
+function decideFor(
+  principal: Principal,
+  chat: ChatRequest,
+  wish: RoutingWish,
+  exchange: Exchange,
+  { catalogue, live }: ChatDeps,
+): Decision {
+  const renamed = principal.aliases.get(chat.model ?? "");
+  const request = renamed === undefined ? chat : { ...chat, model: renamed };
+  const allowed = allowedTargets(principal, catalogue);
+  const rule = allowed && ((target: Deployment) => (allowed.has(target) ? undefined : "key_not_allowed"));
+  return plan(request, wish, catalogue, live, exchange.clock.monotonicMs(), rule);
+}
+
+/** @throws GatewayError `key_not_allowed` */
+function refuseStrategy({ allowedStrategies }: Principal, strategy: StrategyName | undefined): void {
+  if (strategy === undefined || allowedStrategies === undefined || allowedStrategies.has(strategy)) return;
+  throw new GatewayError("key_not_allowed", `This key may not use the strategy \`${strategy}\`.`);
+}
+
+/** A plan that cannot be made is none. */
+function attempted(decide: () => Decision): Decision | undefined {
+  try {
+    return decide();
+  } catch {
+    return undefined;
+  }
+}
+
+function once(act: (target: Deployment) => void): (target: Deployment) => void {
+  let done = false;
+  return (target) => {
+    if (done) return;
+    done = true;
+    act(target);
+  };
+}
+
+/** What is written before anything is sent. */
+function beginning(exchange: Exchange, { expected, price }: Admission, target: Deployment): LedgerBegin {
+  const { principal, decision } = exchange;
+  return {
+    id: exchange.id,
+    at: exchange.startedAt,
+    dialect: exchange.dialect,
+    keyId: principal?.keyId,
+    team: principal?.team,
+    user: principal?.user,
+    tags: exchange.tags,
+    asked: exchange.asked,
+    stream: exchange.stream,
+    reason: decision?.reason,
+    target: servedBy(target),
+    inputTokens: expected?.forecast.inputTokens ?? 0,
+    outputTokens: expected?.forecast.outputTokens ?? 0,
+    cost: expected?.cost,
+    priceVersion: price?.version,
+  };
 }
 
 function refuseLoops(exchange: Exchange, instanceId: string): void {
@@ -112,31 +184,31 @@ function markServed(exchange: Exchange, { target, prepared }: Served): void {
   exchange.dropped = prepared.dropped;
 }
 
-function replyWhole(served: Served, exchange: Exchange, hold: Hold, deps: ChatDeps): Reply {
+function replyWhole(served: Served, exchange: Exchange, admission: Admission, deps: ChatDeps): Reply {
   markServed(exchange, served);
   const { committed } = served;
   if (committed.kind !== "whole") throw new GatewayError("internal_error", "A whole answer was expected.");
-  const { body, usage, outputCharacters } = committed.reply;
-  if (usage !== undefined) exchange.usage = usage;
   exchange.status = 200;
   exchange.markAnswered();
-  const settlement = settle(exchange, hold, "ok", deps.accounts, outputCharacters);
+  const { rateLimits } = admission;
+  const settlement = settle(exchange, admission, "ok", deps.accounts);
   const headers = routerHeaders(exchange, { "content-type": "application/json" });
-  return { response: new Response(body, { headers }), settled: Promise.resolve(settlement) };
+  addRateLimits(headers, rateLimits);
+  if (exchange.cost !== undefined) headers["x-router-cost-usd"] = costText(exchange.cost);
+  return { response: new Response(committed.reply.body, { headers }), settled: Promise.resolve(settlement) };
 }
 
 async function replyStream(
   attempts: Promise<Served>,
-  request: ClientRequest,
+  { request, admission }: Run,
   exchange: Exchange,
-  hold: Hold,
   deps: ChatDeps,
 ): Promise<Reply> {
   const { dialect } = request;
   const { promise: settled, resolve } = Promise.withResolvers<Settlement>();
   const stream = new ClientStream(exchange, {
     accounts: deps.accounts,
-    hold,
+    admission,
     keepAlive: dialect.keepAlive,
     keepAliveMs: deps.keepAliveMs,
     settled: resolve,
@@ -166,6 +238,7 @@ async function replyStream(
     "cache-control": "no-cache",
     "x-accel-buffering": "no",
   });
+  addRateLimits(headers, admission.rateLimits);
   return { response: new Response(body, { headers }), settled };
 }
 
@@ -193,7 +266,7 @@ export function replyError(
   error: GatewayError,
   dialect: Dialect,
   exchange: Exchange,
-  hold: Hold | undefined,
+  admission: Admission | undefined,
   accounts: Accounts,
 ): Reply {
   const gone = exchange.isClientGone;
@@ -205,8 +278,10 @@ export function replyError(
   if ((shown.row.fault === "gateway" && shown.code !== "draining") || shown.code === "upstream_auth") {
     for (const sink of accounts.sinks) sink.operatorAlert(shown, exchange.id);
   }
-  const settlement = settle(exchange, hold, gone ? "client_gone" : "error", accounts);
+  const rateLimits = admission?.rateLimits;
+  const settlement = settle(exchange, admission, gone ? "client_gone" : "error", accounts);
   const headers = routerHeaders(exchange, retryHeaders(shown));
+  addRateLimits(headers, rateLimits);
   const response = Response.json(dialect.encodeError(shown, exchange.id), { status: exchange.status, headers });
   return { response, settled: Promise.resolve(settlement) };
 }

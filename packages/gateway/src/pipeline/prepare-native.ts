@@ -3,7 +3,7 @@ import { emptyReplyState } from "../codecs/codec.ts";
 import type { NativeFormat, NativeScanner } from "../codecs/native-format.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError, Repair } from "../core/errors.ts";
-import type { TokenUsage } from "../core/usage.ts";
+import type { ReportedUsage } from "../core/usage.ts";
 import type { SseEvent } from "../framing/sse-reader.ts";
 import { gatewayFields } from "../routing/routing-wish.ts";
 import { parseReply } from "./parse-reply.ts";
@@ -60,7 +60,7 @@ class NativeRelay implements StreamRelay {
     this.#scanner = scanner;
   }
 
-  get usage(): TokenUsage | undefined {
+  get usage(): ReportedUsage | undefined {
     return this.#scanner.usage;
   }
 

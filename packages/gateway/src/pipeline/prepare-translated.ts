@@ -12,7 +12,7 @@ import type { ChatCompletion, ChatRequest } from "../core/chat.ts";
 import { isContent } from "../core/chat-event.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError, Repair } from "../core/errors.ts";
-import type { TokenUsage } from "../core/usage.ts";
+import type { ReportedUsage } from "../core/usage.ts";
 import type { SseEvent } from "../framing/sse-reader.ts";
 import { CompletionCollector } from "./completion-collector.ts";
 import { parseReply } from "./parse-reply.ts";
@@ -92,7 +92,7 @@ class TranslatedRelay implements StreamRelay {
   content = false;
   finished = false;
   error: GatewayError | undefined;
-  usage: TokenUsage | undefined;
+  usage: ReportedUsage | undefined;
   outputCharacters = 0;
 
   constructor(
@@ -127,7 +127,7 @@ class TranslatedRelay implements StreamRelay {
         return text;
       }
       if (event.type === "end") this.finished = true;
-      if (event.type === "usage") this.usage = event.usage;
+      if (event.type === "usage") this.usage = { usage: event.usage, raw: event.raw };
       if ("text" in event) this.outputCharacters += event.text.length;
       if (!this.content && isContent(event)) this.content = true;
       if (this.#collector === undefined) text += this.#encoder.encode(event);

@@ -1,6 +1,6 @@
 import type { Dialect } from "../codecs/codec.ts";
 import type { ChatRequest } from "../core/chat.ts";
-import type { TokenUsage } from "../core/usage.ts";
+import type { ReportedUsage } from "../core/usage.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 
 /** A client's request as this exchange holds it: decoded for routing, raw for native relay. */
@@ -14,7 +14,7 @@ export interface ClientRequest {
 /** A whole answer in the client's format. */
 export interface WholeReply {
   readonly body: string;
-  readonly usage: TokenUsage | undefined;
+  readonly usage: ReportedUsage | undefined;
   readonly outputCharacters: number;
 }
 

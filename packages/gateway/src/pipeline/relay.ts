@@ -2,7 +2,7 @@ import { hiddenTexts } from "../codecs/hidden-texts.ts";
 import { hideIn } from "../codecs/hide-in.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
-import type { Hold } from "../ledger/hold.ts";
+import type { Admission } from "../policy/admission.ts";
 import type { Committed } from "./attempt.ts";
 import { drain, readError, readStep } from "./read-events.ts";
 import { type Accounts, type Settlement, settle } from "./settlement.ts";
@@ -17,7 +17,7 @@ type StreamCommitted = Extract<Committed, { kind: "stream" }>;
 /** What the relay of one stream tells the outside. */
 export interface RelayDeps {
   readonly accounts: Accounts;
-  readonly hold: Hold;
+  readonly admission: Admission;
   readonly keepAlive: string;
   readonly keepAliveMs: number;
   readonly settled: (settlement: Settlement) => void;
@@ -194,10 +194,8 @@ export class ClientStream {
     if (this.#settled) return;
     this.#settled = true;
     this.#stopKeepAlive();
-    const relay = this.#committed?.stream.relay;
-    if (relay?.usage !== undefined) this.#exchange.usage = relay.usage;
-    const { accounts, hold, settled } = this.#deps;
-    settled(settle(this.#exchange, hold, outcome, accounts, relay?.outputCharacters ?? 0));
+    const { accounts, admission, settled } = this.#deps;
+    settled(settle(this.#exchange, admission, outcome, accounts));
   }
 
   /** Sends comments while the upstream is silent; only between events, so nothing is ever torn. */

@@ -1,6 +1,8 @@
 import type { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
+import { type NanoDollars, toDollars } from "../core/money.ts";
 import { headerValue } from "../lib/header-value.ts";
+import type { RateLimitState } from "../policy/rate-limit-state.ts";
 
 /** A wait longer than this is ignored by the SDKs, so they are told not to retry instead. */
 const longestHintMs = 60_000;
@@ -31,4 +33,21 @@ export function retryHeaders(error: GatewayError): Record<string, string> {
   if (waitMs !== undefined) headers["retry-after"] = String(Math.max(1, Math.ceil(waitMs / 1000)));
   else if (worthIt) headers["retry-after"] = "1";
   return headers;
+}
+
+/** Dollars without an exponent, to the nano-dollar. */
+export function costText(cost: NanoDollars): string {
+  return toDollars(cost).toFixed(9).replace(/0+$/, "").replace(/\.$/, "");
+}
+
+/** Adds the `x-ratelimit-*` headers as the SDKs know them; a window of 60 seconds is empty again a minute after the last request. */
+export function addRateLimits(headers: Record<string, string>, state: RateLimitState | undefined): void {
+  if (state === undefined) return;
+  for (const kind of ["requests", "tokens"] as const) {
+    const left = state[kind];
+    if (left === undefined) continue;
+    headers[`x-ratelimit-limit-${kind}`] = String(left.limit);
+    headers[`x-ratelimit-remaining-${kind}`] = String(left.remaining);
+    headers[`x-ratelimit-reset-${kind}`] = "60s";
+  }
 }

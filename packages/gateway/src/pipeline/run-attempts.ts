@@ -1,3 +1,4 @@
+import type { RoutingReason } from "@fairlead/contract/names";
 import type { TranslationPolicy } from "../codecs/codec.ts";
 import { protocols } from "../codecs/registry.ts";
 import type { Decision } from "../core/decision.ts";
@@ -6,6 +7,7 @@ import { type ErrorCode, GatewayError, type Repair } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { AttemptLimits } from "../core/gateway-model.ts";
 import type { Randomness } from "../lib/ids.ts";
+import type { Admission, TargetRefusal } from "../policy/admission.ts";
 import { type AttemptDeps, attempt, type Committed } from "./attempt.ts";
 import { prepare } from "./prepare.ts";
 import type { ClientRequest, Prepared, ReplyIdentity } from "./prepared.ts";
@@ -24,21 +26,39 @@ export interface Served {
   readonly committed: Committed;
 }
 
+/** What one request's attempts share. */
+export interface Run {
+  readonly request: ClientRequest;
+  readonly admission: Admission;
+  /** The plan for when a budget keeps the request on self-hosted models; undefined when there is none. */
+  readonly selfHosted: () => Decision | undefined;
+  /** Called once, before anything is sent. */
+  readonly begin: (target: Deployment) => void;
+}
+
 /**
  * Tries the decision's targets in order until one commits. What may be retried, where and after which wait is the
- * error table's business; the limits bound it.
+ * error table's business; the limits bound it. Each attempt is reserved before and settled after.
  * @throws GatewayError the failure most useful to the client when every target failed
  */
 export async function runAttempts(
-  request: ClientRequest,
+  run: Run,
   decision: Decision,
   exchange: Exchange,
   deps: AttemptLoopDeps,
 ): Promise<Served> {
   const failures: GatewayError[] = [];
+  const refusals: TargetRefusal[] = [];
   let left: readonly Deployment[] = decision.targets;
   let windowAbove = 0;
-  while (left.length > 0) {
+  let switched = false;
+  for (;;) {
+    if (left.length === 0) {
+      if (switched || !refusals.some(({ keepsLocal }) => keepsLocal)) break;
+      switched = true;
+      left = stayLocal(run, decision, exchange);
+      continue;
+    }
     const target = next(left, exchange, deps.limits);
     left = left.filter((other) => other !== target);
     const { upstream, contextWindow } = target;
@@ -47,7 +67,10 @@ export async function runAttempts(
     const { breaker } = deps.live.deployment(target);
     if (failures.length > 0 && left.length > 0 && !breaker.admits(exchange.clock.monotonicMs())) continue;
     try {
-      return await tryTarget(request, target, left.length > 0, exchange, deps);
+      const outcome = await tryTarget(run, target, left.length > 0, exchange, deps);
+      if ("committed" in outcome) return outcome;
+      refusals.push(outcome);
+      exclude(target, outcome.reason, exchange);
     } catch (thrown) {
       const error = GatewayError.from(thrown);
       failures.push(error);
@@ -57,7 +80,29 @@ export async function runAttempts(
       if (error.row.breaker === "failure") left = behindOthers(left, upstream, error.detail.refused === true);
     }
   }
+  const tried = failures.some(({ code }) => code !== "capability_unavailable");
+  const refusal = refusals[0];
+  if (!tried && refusal !== undefined) throw refusal.error;
   throw mostUseful(failures, decision);
+}
+
+/** Notes that a target was left out after the plan was made. */
+function exclude(target: Deployment, reason: RoutingReason, exchange: Exchange): void {
+  const { decision } = exchange;
+  if (decision === undefined) return;
+  exchange.decision = {
+    ...decision,
+    reason: target === decision.firstChoice ? reason : decision.reason,
+    exclusions: [...decision.exclusions, { target: target.id, reason }],
+  };
+}
+
+/** A budget that is used up leaves the self-hosted models, where the request may go to them. */
+function stayLocal({ selfHosted }: Run, { targets }: Decision, exchange: Exchange): readonly Deployment[] {
+  const local = selfHosted();
+  if (local === undefined || exchange.decision === undefined) return [];
+  exchange.decision = { ...exchange.decision, reason: "budget_exhausted", confinedTo: "local" };
+  return local.targets.filter((target) => !targets.includes(target));
 }
 
 /** The next target; the last try is kept for a placement that was not asked yet, where there is one. */
@@ -80,23 +125,33 @@ function mayGoOn(error: GatewayError, exchange: Exchange, limits: AttemptLimits)
   return error.row.retryOther !== "no" || error.code === "capability_unavailable";
 }
 
-/** Asks one target, again where its error allows that. */
+/** Asks one target, again where its error allows that; or tells why it may not be asked. */
 async function tryTarget(
-  request: ClientRequest,
+  { request, admission, begin }: Run,
   target: Deployment,
   hasOther: boolean,
   exchange: Exchange,
   deps: AttemptLoopDeps,
-): Promise<Served> {
+): Promise<Served | TargetRefusal> {
   const protocol = protocols[target.upstream.protocol];
   const identity: ReplyIdentity = { id: `chatcmpl-${exchange.id}`, createdAt: Math.floor(exchange.startedAt / 1000) };
   const repairs: Repair[] = [];
+  let earlier: GatewayError | undefined;
   for (let retries = 0; ; ) {
     const prepared = prepare(request, target, protocol, deps.policy, identity, repairs);
+    const entering = admission.enter(target);
+    const refusal = entering instanceof Promise ? await entering : entering;
+    if (refusal !== undefined) {
+      if (earlier !== undefined) throw earlier;
+      return refusal;
+    }
     try {
-      return { target, prepared, committed: await attempt(target, prepared, exchange, deps) };
+      begin(target);
+      return { target, prepared, committed: await attempt(target, prepared, admission.price, exchange, deps) };
     } catch (thrown) {
       const error = GatewayError.from(thrown);
+      earlier = error;
+      admission.leave(exchange.attempts.at(-1));
       if (exchange.client.reason !== undefined || exchange.attempts.length >= deps.limits.maxAttempts) throw error;
       if (canRepair(error.detail.repair, repairs)) {
         repairs.push(error.detail.repair);

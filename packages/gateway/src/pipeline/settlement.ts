@@ -1,7 +1,11 @@
 import type { Exchange, Outcome } from "../core/exchange.ts";
-import { noUsage } from "../core/usage.ts";
-import type { Hold } from "../ledger/hold.ts";
+import { addMoney, type NanoDollars, noMoney } from "../core/money.ts";
+import { costOf } from "../core/price.ts";
+import { addUsage, noUsage } from "../core/usage.ts";
 import type { LedgerStore } from "../ledger/ledger-store.ts";
+import { meterAttempt } from "../ledger/meter-attempt.ts";
+import type { PriceBook } from "../ledger/price-book.ts";
+import type { Admission } from "../policy/admission.ts";
 import { exchangeRecord } from "../telemetry/exchange-record.ts";
 import type { Sink } from "../telemetry/sink.ts";
 
@@ -16,41 +20,42 @@ export interface Settlement {
 export interface Accounts {
   readonly ledger: LedgerStore;
   readonly sinks: readonly Sink[];
+  readonly prices: PriceBook;
 }
 
-/** Characters of text that count as one token where an upstream never told. */
-const charactersPerToken = 4;
-
-/** Fills in a marked guess for work an upstream did without saying how much. */
-function estimateUsage(exchange: Exchange, outputCharacters: number): void {
-  const { usage, decision } = exchange;
-  if (usage.outputTokens > 0 || (usage.inputTokens > 0 && outputCharacters === 0)) return;
-  if (exchange.served === undefined) return;
-  exchange.usageEstimated = true;
-  exchange.usage = {
-    ...noUsage,
-    inputTokens: usage.inputTokens || (decision?.features.promptTokens ?? 0),
-    outputTokens: Math.ceil(outputCharacters / charactersPerToken),
-  };
+/** What the answer's tokens would have cost on the reference cloud model. */
+function referenceCost(exchange: Exchange, prices: PriceBook): { cost: NanoDollars; version: string } | undefined {
+  const last = exchange.attempts.at(-1);
+  if (last === undefined || last.target !== exchange.served || last.usage.outputTokens === 0) return undefined;
+  const price = prices.referencePrice(exchange.startedAt);
+  return price && { cost: costOf(last.usage, price), version: price.version };
 }
 
 /**
- * Ends an exchange, exactly once: usage, hold, ledger, sinks. A second call changes nothing. Synchronous; never throws.
+ * Ends an exchange, exactly once: usage, cost, hold, ledger, sinks. Every attempt has ended by then. A second call changes
+ * nothing. Synchronous; never throws.
  */
 export function settle(
   exchange: Exchange,
-  hold: Hold | undefined,
+  admission: Admission | undefined,
   outcome: Outcome,
-  accounts: Accounts,
-  outputCharacters = 0,
+  { ledger, sinks, prices }: Accounts,
 ): Settlement {
   const proof = {} as Settlement;
   if (exchange.outcome !== undefined) return proof;
   exchange.outcome = outcome;
-  if (outcome !== "error") estimateUsage(exchange, outputCharacters);
-  hold?.settle(exchange.usage.inputTokens + exchange.usage.outputTokens);
-  const record = exchangeRecord(exchange, exchange.clock.monotonicMs());
-  accounts.ledger.settle(record);
-  for (const sink of accounts.sinks) sink.exchangeSettled(record);
+  for (const attempt of exchange.attempts) {
+    // Given up by the client this moment: it ends right after.
+    if (attempt.endedMs === undefined) meterAttempt(attempt, exchange.decision?.features, false);
+    const { usage, usageEstimated, cost } = attempt;
+    exchange.usage = exchange.usage === noUsage ? usage : addUsage(exchange.usage, usage);
+    exchange.usageEstimated ||= usageEstimated;
+    if (cost !== undefined) exchange.cost = addMoney(exchange.cost ?? noMoney, cost);
+  }
+  admission?.close(exchange.attempts.at(-1));
+  const record = exchangeRecord(exchange, exchange.clock.monotonicMs(), referenceCost(exchange, prices));
+  // Refused at the door: nobody's, and anyone could write any number of them.
+  if (exchange.principal !== undefined) ledger.settle(record);
+  for (const sink of sinks) sink.exchangeSettled(record);
   return proof;
 }

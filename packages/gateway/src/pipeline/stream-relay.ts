@@ -1,5 +1,5 @@
 import type { GatewayError } from "../core/errors.ts";
-import type { TokenUsage } from "../core/usage.ts";
+import type { ReportedUsage } from "../core/usage.ts";
 import type { SseEvent } from "../framing/sse-reader.ts";
 
 /**
@@ -20,7 +20,7 @@ export interface StreamRelay {
   /** Set when the upstream reported an error or broke off. */
   readonly error: GatewayError | undefined;
   /** The last usage the upstream told. */
-  readonly usage: TokenUsage | undefined;
+  readonly usage: ReportedUsage | undefined;
   /** Characters of output so far, roughly. */
   readonly outputCharacters: number;
 }

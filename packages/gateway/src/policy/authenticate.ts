@@ -13,19 +13,24 @@ export function presentedKey(headers: Headers): string | undefined {
 }
 
 /**
- * Returns who asks.
+ * Returns who asks; a promise only for a signed token that is seen for the first time.
  * @throws GatewayError `unauthorized`
  */
-export function authenticate(headers: Headers, keys: KeyStore): Principal {
+export function authenticate(headers: Headers, keys: KeyStore): Principal | Promise<Principal> {
   if (keys.open) return anonymous;
   const key = presentedKey(headers);
   if (key === undefined) {
+    if (keys.anonymous) return anonymous;
     throw new GatewayError(
       "unauthorized",
       "No API key was sent. Send the gateway's key as `Authorization: Bearer <key>` or in the header `x-api-key`.",
     );
   }
-  const principal = keys.find(key);
-  if (principal === undefined) throw new GatewayError("unauthorized", "The API key is not known to this gateway.");
-  return principal;
+  const found = keys.find(key);
+  return found instanceof Promise ? found.then(known) : known(found);
+}
+
+function known(principal: Principal | undefined): Principal {
+  if (principal !== undefined) return principal;
+  throw new GatewayError("unauthorized", "The API key is not known to this gateway.");
 }

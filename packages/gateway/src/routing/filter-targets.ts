@@ -4,6 +4,9 @@ import type { Exclusion, Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { LiveState } from "./live-state.ts";
 
+/** What must hold beyond routing's own facts: why a target is out for this request, whatever its state. */
+export type TargetRule = (target: Deployment) => RoutingReason | undefined;
+
 /** Why this deployment cannot serve this request now; undefined when it can. Capability faults come first. */
 export function exclusionReason(
   target: Deployment,
@@ -38,11 +41,12 @@ export function filterTargets(
   features: Features,
   live: LiveState,
   nowMs: number,
+  rule: TargetRule,
 ): FilteredTargets {
   const usable: Deployment[] = [];
   const exclusions: Exclusion[] = [];
   for (const target of candidates) {
-    const reason = exclusionReason(target, request, features, live, nowMs);
+    const reason = rule(target) ?? exclusionReason(target, request, features, live, nowMs);
     if (reason === undefined) usable.push(target);
     else exclusions.push({ target: target.id, reason });
   }

@@ -6,7 +6,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { Catalogue, NamedTarget } from "../core/gateway-model.ts";
 import { nearNames } from "../lib/near-names.ts";
 import { extractFeatures } from "./features.ts";
-import { filterTargets } from "./filter-targets.ts";
+import { filterTargets, type TargetRule } from "./filter-targets.ts";
 import type { LiveState } from "./live-state.ts";
 import type { Preference } from "./preference.ts";
 import type { RoutingWish } from "./routing-wish.ts";
@@ -117,6 +117,8 @@ function finalReason(
   return exclusions.find((exclusion) => exclusion.target === first.id)?.reason ?? preference.reason;
 }
 
+const everyTarget: TargetRule = () => undefined;
+
 const notReady: ReadonlySet<RoutingReason> = new Set([
   "local_cold",
   "local_down",
@@ -140,6 +142,7 @@ export function plan(
   catalogue: Catalogue,
   live: LiveState,
   nowMs: number,
+  rule: TargetRule = everyTarget,
 ): Decision {
   const features = extractFeatures(request);
   const asked = resolveName(request, catalogue);
@@ -149,7 +152,11 @@ export function plan(
     confinedTo === undefined ? targets : onPlacement(targets, confinedTo);
 
   const wanted = allowed(preference.targets);
-  const filtered = filterTargets(wanted, request, features, live, nowMs);
+  // A model asked for by name is not quietly replaced by another that the key may use.
+  if (asked.named !== undefined && wanted.length > 0 && wanted.every((target) => rule(target) === "key_not_allowed")) {
+    throw notAllowed(asked.name);
+  }
+  const filtered = filterTargets(wanted, request, features, live, nowMs, rule);
   const localUnready = filtered.exclusions.some((exclusion) => notReady.has(exclusion.reason));
   // A local model that is known not to be ready is replaced by the plain cloud model, not by the cheapest one.
   const chain = allowed(localUnready ? [...preference.standIn, ...preference.fallback] : preference.fallback);
@@ -159,6 +166,7 @@ export function plan(
     features,
     live,
     nowMs,
+    rule,
   );
   const targets = [...filtered.usable, ...behind.usable];
   const exclusions = [...filtered.exclusions, ...behind.exclusions];
@@ -188,6 +196,10 @@ function lastResort(
   return [...new Set([...wanted, ...chain])].filter((target) => unwell.has(target.id));
 }
 
+function notAllowed(asked: string): GatewayError {
+  return new GatewayError("key_not_allowed", `This key may not use \`${asked}\`.`, { param: "model" });
+}
+
 function nothingLeft(
   asked: string,
   exclusions: readonly Exclusion[],
@@ -199,6 +211,7 @@ function nothingLeft(
   const where = confinedTo === undefined ? "" : ` on ${confinedTo} upstreams, where it must stay`;
   const only = (reason: RoutingReason): boolean =>
     exclusions.length > 0 && exclusions.every((exclusion) => exclusion.reason === reason);
+  if (only("key_not_allowed")) return notAllowed(asked);
   if (only("context_window")) {
     return new GatewayError(
       "context_length_exceeded",

@@ -1,8 +1,37 @@
-import type { Exchange } from "../core/exchange.ts";
-import type { AttemptRecord, ExchangeRecord } from "../core/exchange-record.ts";
+import type { Deployment } from "../core/deployment.ts";
+import type { Attempt, Exchange } from "../core/exchange.ts";
+import type { AttemptRecord, ExchangeRecord, ServedBy } from "../core/exchange-record.ts";
+import type { NanoDollars } from "../core/money.ts";
+
+/** A deployment as records name it. */
+export function servedBy({ id, upstream, model }: Deployment): ServedBy {
+  return { target: id, upstream: upstream.name, provider: upstream.provider, model, placement: upstream.placement };
+}
+
+function attemptRecord(attempt: Attempt, exchange: Exchange, endedMs: number): AttemptRecord {
+  const { target, startedMs, firstContentMs, error, usage, usageEstimated, progress, price, cost } = attempt;
+  return {
+    ...servedBy(target),
+    durationMs: (attempt.endedMs ?? endedMs) - startedMs,
+    firstContentMs: firstContentMs === undefined ? undefined : firstContentMs - exchange.startedMs,
+    error: error?.code,
+    upstreamStatus: error?.detail.upstreamStatus,
+    usage,
+    usageEstimated,
+    rawUsage: progress?.usage?.raw,
+    priceVersion: price?.version,
+    cost,
+  };
+}
+
+const hasTokens = ({ usage }: Attempt): boolean => usage.inputTokens + usage.outputTokens > 0;
 
 /** Copies what an ended exchange is worth telling; called once, by `settle`. */
-export function exchangeRecord(exchange: Exchange, endedMs: number): ExchangeRecord {
+export function exchangeRecord(
+  exchange: Exchange,
+  endedMs: number,
+  reference: { readonly cost: NanoDollars; readonly version: string } | undefined,
+): ExchangeRecord {
   const { decision, served, fallback, error } = exchange;
   const firstContent = exchange.attempts.find((attempt) => attempt.target === served && attempt.firstContentMs);
   return {
@@ -11,30 +40,27 @@ export function exchangeRecord(exchange: Exchange, endedMs: number): ExchangeRec
     dialect: exchange.dialect,
     keyId: exchange.principal?.keyId,
     team: exchange.principal?.team,
+    user: exchange.principal?.user,
+    tags: exchange.tags,
     asked: exchange.asked,
     stream: exchange.stream,
+    strategy: decision?.strategy,
     reason: decision?.reason,
     promptTokensEstimate: decision?.features.promptTokens,
     exclusions: decision?.exclusions ?? [],
     nearNames: decision?.nearNames ?? [],
-    served: served && {
-      target: served.id,
-      upstream: served.upstream.name,
-      model: served.model,
-      placement: served.upstream.placement,
-    },
+    confinedTo: decision?.confinedTo,
+    firstChoice: decision?.firstChoice && servedBy(decision.firstChoice),
+    served: served && servedBy(served),
     fallback: fallback && { from: fallback.from.id, why: fallback.why },
-    attempts: exchange.attempts.map(
-      (attempt): AttemptRecord => ({
-        target: attempt.target.id,
-        durationMs: (attempt.endedMs ?? endedMs) - attempt.startedMs,
-        error: attempt.error?.code,
-        upstreamStatus: attempt.error?.detail.upstreamStatus,
-      }),
-    ),
+    attempts: exchange.attempts.map((attempt) => attemptRecord(attempt, exchange, endedMs)),
     dropped: exchange.dropped,
     usage: exchange.usage,
     usageEstimated: exchange.usageEstimated,
+    cost: exchange.cost,
+    unpriced: exchange.attempts.some((attempt) => hasTokens(attempt) && attempt.cost === undefined),
+    referenceCost: reference?.cost,
+    referenceVersion: reference?.version,
     status: exchange.status,
     outcome: exchange.outcome ?? "error",
     error: error && { code: error.code, message: error.message },

@@ -190,5 +190,5 @@ export const guessedCapabilities = { local: toolsAndJson, cloud: assumeCapable }
 /** Whose quirks apply to an upstream that names neither preset nor engine. */
 export const providerOfProtocol = {
   "openai-chat": "openai-compatible",
-  "anthropic-messages": "anthropic",
+  "anthropic-messages": "anthropic-compatible",
 } as const satisfies Record<ProtocolName, string>;

@@ -131,7 +131,7 @@ class MessageDecoder implements StreamDecoder {
   #mergeUsage(later: unknown, events: ChatEvent[]): void {
     if (!isObject(later)) return;
     this.#usage = mergeUsage(this.#usage, later);
-    events.push({ type: "usage", usage: decodeUsage(this.#usage) });
+    events.push({ type: "usage", ...decodeUsage(this.#usage) });
   }
 
   #finish(events: ChatEvent[]): void {
@@ -140,7 +140,7 @@ class MessageDecoder implements StreamDecoder {
     this.#blocks.close(reason === "length", events);
     if (this.#stopReason === "refusal") events.push({ type: "refusal", text: explanation(this.#stopDetails) });
     events.push({ type: "finish", reason });
-    if (Object.keys(this.#usage).length > 0) events.push({ type: "usage", usage: decodeUsage(this.#usage) });
+    if (Object.keys(this.#usage).length > 0) events.push({ type: "usage", ...decodeUsage(this.#usage) });
     events.push({ type: "end" });
   }
 

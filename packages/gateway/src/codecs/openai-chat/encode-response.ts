@@ -30,7 +30,7 @@ export function encodeResponse(completion: ChatCompletion, meta: ReplyMeta): Jso
         finish_reason: completion.finishReason,
       },
     ],
-    ...(usage !== undefined && { usage: encodeUsage(usage) }),
+    ...(usage !== undefined && { usage: encodeUsage(usage.usage) }),
   };
 }
 

@@ -47,7 +47,10 @@ describe("NativeScan", () => {
     for (const data of [chunk({ content: "a" }, null, { usage: null }), chunk({}, "stop", { usage: null }), usage]) {
       expect(scan.scan(data).forward).toBe(data);
     }
-    expect(scan.usage).toMatchObject({ inputTokens: 7, outputTokens: 2 });
+    expect(scan.usage).toMatchObject({
+      usage: { inputTokens: 7, outputTokens: 2 },
+      raw: { prompt_tokens: 7, completion_tokens: 2 },
+    });
     expect(scan.scan("[DONE]")).toEqual({ kind: "done", forward: "[DONE]" });
   });
 
@@ -57,7 +60,7 @@ describe("NativeScan", () => {
     const spaced = '{"choices": [{"index": 0, "delta": {"content": "b"}, "finish_reason": "stop"}], "usage": null}';
     expect(JSON.parse(scan.scan(spaced).forward ?? "")).not.toHaveProperty("usage");
     expect(scan.scan(JSON.stringify({ choices: [], usage: { prompt_tokens: 7 } })).forward).toBeUndefined();
-    expect(scan.usage?.inputTokens).toBe(7);
+    expect(scan.usage?.usage.inputTokens).toBe(7);
     const withText = '{"usage":null,"error":null,"choices":[{"index":0,"delta":{"content":"c"}}]}';
     expect(JSON.parse(scan.scan(withText).forward ?? "")).not.toHaveProperty("usage");
   });
@@ -65,9 +68,9 @@ describe("NativeScan", () => {
   test("finds usage behind a null one inside the choice", () => {
     const scan = new NativeScan(false);
     scan.scan('{"choices":[{"index":0,"delta":{"content":"a"},"usage":null}],"usage":{"prompt_tokens":3}}');
-    expect(scan.usage?.inputTokens).toBe(3);
+    expect(scan.usage?.usage.inputTokens).toBe(3);
     scan.scan('{"choices":[{"index":0,"delta":{},"usage":{"prompt_tokens":4}}]}');
-    expect(scan.usage?.inputTokens).toBe(4);
+    expect(scan.usage?.usage.inputTokens).toBe(4);
   });
 
   test("ends with an error once, and forwards nothing after it", () => {
@@ -158,7 +161,7 @@ describe("NativeScan", () => {
     scan.scan('{"choices":[{"delta":{},"finish_reason":"stop"}]}');
     scan.scan('{"choices":[{"index":1,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":4}}],"usage":null}');
     expect(scan.end()).toBeUndefined();
-    expect(scan.usage?.inputTokens).toBe(4);
+    expect(scan.usage?.usage.inputTokens).toBe(4);
   });
 
   test("counts output for an estimate", () => {

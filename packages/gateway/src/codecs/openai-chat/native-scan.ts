@@ -1,5 +1,5 @@
 import { GatewayError } from "../../core/errors.ts";
-import type { TokenUsage } from "../../core/usage.ts";
+import type { ReportedUsage } from "../../core/usage.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { editJson, removeMember } from "../../lib/json-edit.ts";
 import { classifyErrorObject } from "../classify-failure.ts";
@@ -18,7 +18,7 @@ export class NativeScan implements NativeScanner {
   readonly #choices: number;
   /** Indexes of the choices that finished; kept only where there are several. */
   readonly #finished = new Set<unknown>();
-  #usage: TokenUsage | undefined;
+  #usage: ReportedUsage | undefined;
   #finishSeen = false;
   #outputChars = 0;
   #contentEvents = 0;
@@ -31,7 +31,7 @@ export class NativeScan implements NativeScanner {
   }
 
   /** The last usage seen. */
-  get usage(): TokenUsage | undefined {
+  get usage(): ReportedUsage | undefined {
     return this.#usage;
   }
 

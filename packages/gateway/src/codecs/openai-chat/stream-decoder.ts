@@ -1,6 +1,6 @@
 import type { ChatEvent } from "../../core/chat-event.ts";
 import { GatewayError } from "../../core/errors.ts";
-import type { TokenUsage } from "../../core/usage.ts";
+import type { ReportedUsage } from "../../core/usage.ts";
 import type { SseEvent } from "../../framing/sse-reader.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { classifyErrorObject } from "../classify-failure.ts";
@@ -25,7 +25,7 @@ class ChunkDecoder implements StreamDecoder {
   #closed = false;
   #hasContent = false;
   #finishWord: string | undefined;
-  #usage: TokenUsage | undefined;
+  #usage: ReportedUsage | undefined;
 
   constructor(state: ReplyState) {
     this.#calls = new ToolCallTracker(state);
@@ -84,7 +84,7 @@ class ChunkDecoder implements StreamDecoder {
     const usage = decodeUsage(chunk["usage"] ?? (isObject(choice) ? choice["usage"] : undefined));
     if (usage !== undefined) {
       this.#usage = usage;
-      events.push({ type: "usage", usage });
+      events.push({ type: "usage", ...usage });
     }
     return events;
   }
@@ -125,7 +125,7 @@ class ChunkDecoder implements StreamDecoder {
     const reason = mapFinishReason(this.#finishWord, this.#calls.count > 0);
     this.#calls.close(reason !== "length", events);
     events.push({ type: "finish", reason });
-    if (this.#usage !== undefined) events.push({ type: "usage", usage: this.#usage });
+    if (this.#usage !== undefined) events.push({ type: "usage", ...this.#usage });
     events.push({ type: "end" });
     return events;
   }

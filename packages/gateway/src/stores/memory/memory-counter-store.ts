@@ -1,42 +1,189 @@
-import type { CounterStore } from "../../ledger/counter-store.ts";
+import type { Balance, Charge, CounterStore, CountWindow, Reservation, Reserved } from "../../ledger/counter-store.ts";
 
-interface Window {
-  readonly index: number;
-  sum: number;
+/** Steps of a sliding window; the ring has one more, because the oldest counts whole. */
+const steps = 60;
+const ringLength = steps + 1;
+
+/** Sums of one fixed window of one account. */
+interface FixedWindow {
+  readonly endMs: number;
+  settled: number;
+  held: number;
 }
 
-/** Counts in this process only; holds at most `maxKeys`, the longest untouched leave first. */
+interface SlidingSums {
+  readonly kind: "sliding";
+  readonly lengthMs: number;
+  readonly ring: Float64Array;
+  /** The newest step that the ring holds. */
+  newest: number;
+  settled: number;
+  held: number;
+}
+
+interface FixedSums {
+  readonly kind: "fixed";
+  readonly windows: Map<number, FixedWindow>;
+}
+
+type Sums = SlidingSums | FixedSums;
+
+/**
+ * Counts in this process only. Holds at most `maxAccounts`; the longest untouched without a hold leave first. Synchronous,
+ * so every reservation is atomic.
+ */
 export class MemoryCounterStore implements CounterStore {
-  readonly #windows = new Map<string, Window>();
-  readonly #maxKeys: number;
+  readonly #accounts = new Map<string, Sums>();
+  readonly #maxAccounts: number;
 
-  constructor(maxKeys = 100_000) {
-    this.#maxKeys = maxKeys;
+  constructor(maxAccounts = 100_000) {
+    this.#maxAccounts = maxAccounts;
   }
 
-  add(key: string, amount: number, windowMs: number, nowMs: number): number {
-    const index = Math.floor(nowMs / windowMs);
-    const current = this.#windows.get(key);
-    // An amount for a window that is already over changes nothing that can still be read.
-    if (current !== undefined && index < current.index) return 0;
-    if (current?.index === index) {
-      current.sum += amount;
-      return current.sum;
+  get size(): number {
+    return this.#accounts.size;
+  }
+
+  reserve(charges: readonly Charge[], nowMs: number): Reserved {
+    const balances: Balance[] = [];
+    for (const [at, charge] of charges.entries()) {
+      const found = this.#balance(charge.account, charge.window, nowMs);
+      const earlier = earlierAmount(charges, at);
+      if (found.settled + found.held + earlier + charge.amount > charge.limit) {
+        const retryAfterMs = this.#retryAfter(charge, earlier, nowMs);
+        return { ok: false, refusal: { charge, balance: found, retryAfterMs } };
+      }
     }
-    // A key moves to the end once a window, which is order enough to know which were left alone longest.
-    this.#windows.delete(key);
-    this.#windows.set(key, { index, sum: amount });
-    if (this.#windows.size > this.#maxKeys) this.#evictOldest();
-    return amount;
+    for (const { account, window, amount, certain } of charges) {
+      balances.push(this.#add(account, window, nowMs, certain ? amount : 0, certain ? 0 : amount));
+    }
+    return { ok: true, reservation: { charges, atMs: nowMs, balances } };
   }
 
-  read(key: string, windowMs: number, nowMs: number): number {
-    const window = this.#windows.get(key);
-    return window?.index === Math.floor(nowMs / windowMs) ? window.sum : 0;
+  settle({ charges, atMs }: Reservation, actuals: readonly number[]): readonly Balance[] {
+    return charges.map(({ account, window, amount, certain }, i) =>
+      certain ? this.#balance(account, window, atMs) : this.#add(account, window, atMs, actuals[i] ?? 0, -amount),
+    );
   }
 
-  #evictOldest(): void {
-    const oldest = this.#windows.keys().next();
-    if (!oldest.done) this.#windows.delete(oldest.value);
+  book(account: string, window: CountWindow, amount: number, atMs: number): void {
+    this.#add(account, window, atMs, amount, 0);
   }
+
+  read(account: string, window: CountWindow, nowMs: number): Balance {
+    return this.#balance(account, window, nowMs);
+  }
+
+  #balance(account: string, window: CountWindow, nowMs: number): Balance {
+    const sums = this.#accounts.get(account);
+    if (sums === undefined || sums.kind !== window.kind) return nothing;
+    if (sums.kind === "fixed") {
+      const found = window.kind === "fixed" ? sums.windows.get(window.startMs) : undefined;
+      return found === undefined ? nothing : { settled: found.settled, held: found.held };
+    }
+    advance(sums, nowMs);
+    return { settled: sums.settled, held: sums.held };
+  }
+
+  #add(account: string, window: CountWindow, atMs: number, settled: number, held: number): Balance {
+    const sums = this.#open(account, window, atMs);
+    if (sums.kind === "sliding") {
+      advance(sums, atMs);
+      const step = stepOf(sums, atMs);
+      // A step that already left the window changes nothing that can still be read.
+      if (step > sums.newest - ringLength) {
+        sums.ring[step % ringLength] = (sums.ring[step % ringLength] ?? 0) + settled;
+        sums.settled += settled;
+      }
+      sums.held += held;
+      return { settled: sums.settled, held: sums.held };
+    }
+    if (window.kind === "sliding") return nothing;
+    let fixed = sums.windows.get(window.startMs);
+    if (fixed === undefined) {
+      for (const [startMs, old] of sums.windows) {
+        if (old.held === 0 && old.endMs <= atMs) sums.windows.delete(startMs);
+      }
+      fixed = { endMs: window.endMs, settled: 0, held: 0 };
+      sums.windows.set(window.startMs, fixed);
+    }
+    fixed.settled += settled;
+    fixed.held += held;
+    return { settled: fixed.settled, held: fixed.held };
+  }
+
+  #open(account: string, window: CountWindow, nowMs: number): Sums {
+    const found = this.#accounts.get(account);
+    if (found !== undefined) {
+      if (fits(found, window)) return found;
+      throw new Error(`The account ${account} was opened with another window.`);
+    }
+    const sums: Sums =
+      window.kind === "fixed"
+        ? { kind: "fixed", windows: new Map() }
+        : {
+            kind: "sliding",
+            lengthMs: window.lengthMs,
+            ring: new Float64Array(ringLength),
+            newest: Math.floor((nowMs * steps) / window.lengthMs),
+            settled: 0,
+            held: 0,
+          };
+    if (this.#accounts.size >= this.#maxAccounts) this.#evict();
+    this.#accounts.set(account, sums);
+    return sums;
+  }
+
+  #evict(): void {
+    for (const [account, sums] of this.#accounts) {
+      const isHeld = sums.kind === "sliding" ? sums.held > 0 : sums.windows.values().some(({ held }) => held > 0);
+      if (isHeld) continue;
+      this.#accounts.delete(account);
+      return;
+    }
+  }
+
+  #retryAfter({ account, window, amount, limit }: Charge, earlier: number, nowMs: number): number | undefined {
+    if (amount + earlier > limit) return undefined;
+    if (window.kind === "fixed") return Math.max(0, window.endMs - nowMs);
+    const sums = this.#accounts.get(account);
+    if (sums === undefined || sums.kind === "fixed") return undefined;
+    let left = sums.settled + sums.held + earlier + amount - limit;
+    for (let step = sums.newest - steps; step <= sums.newest; step++) {
+      left -= sums.ring[((step % ringLength) + ringLength) % ringLength] ?? 0;
+      // What is held may be released at any moment; what was settled leaves with its step.
+      if (left <= 0) return Math.max(0, ((step + 1) * sums.lengthMs) / steps + sums.lengthMs - nowMs);
+    }
+    return undefined;
+  }
+}
+
+const nothing: Balance = { settled: 0, held: 0 };
+
+function fits(sums: Sums, window: CountWindow): boolean {
+  return window.kind === "fixed" ? sums.kind === "fixed" : sums.kind === "sliding" && sums.lengthMs === window.lengthMs;
+}
+
+/** What earlier charges of the same reservation already ask of the same account. */
+function earlierAmount(charges: readonly Charge[], at: number): number {
+  let sum = 0;
+  for (let i = 0; i < at; i++) if (charges[i]?.account === charges[at]?.account) sum += charges[i]?.amount ?? 0;
+  return sum;
+}
+
+function stepOf(sums: SlidingSums, atMs: number): number {
+  return Math.floor((atMs * steps) / sums.lengthMs);
+}
+
+/** Lets go of the steps that left the window by `nowMs`. */
+function advance(sums: SlidingSums, nowMs: number): void {
+  const now = stepOf(sums, nowMs);
+  if (now <= sums.newest) return;
+  const gone = Math.min(now - sums.newest, ringLength);
+  for (let i = 1; i <= gone; i++) {
+    const at = (sums.newest + i) % ringLength;
+    sums.settled -= sums.ring[at] ?? 0;
+    sums.ring[at] = 0;
+  }
+  sums.newest = now;
 }

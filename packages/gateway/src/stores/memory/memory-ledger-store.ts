@@ -24,6 +24,8 @@ export class MemoryLedgerStore implements LedgerStore {
 
   async flush(): Promise<void> {}
 
+  async close(): Promise<void> {}
+
   /** Exchanges that began and have not settled. */
   get open(): readonly LedgerBegin[] {
     return [...this.#open.values()];

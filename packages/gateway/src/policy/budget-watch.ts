@@ -1,0 +1,60 @@
+import type { Budget, BudgetNotice } from "../core/budget.ts";
+import type { NanoDollars } from "../core/money.ts";
+import { countWindow } from "../ledger/budget-window.ts";
+
+interface Seen {
+  readonly windowStartMs: number;
+  /** The highest threshold that was told in this window. */
+  readonly told: number;
+}
+
+/** Tells once per window and threshold that a budget's spending reached it. Bounded by the number of budgets. */
+export class BudgetWatch {
+  readonly #seen = new Map<string, Seen>();
+  readonly #tell: (notice: BudgetNotice) => void;
+
+  constructor(tell: (notice: BudgetNotice) => void) {
+    this.#tell = tell;
+  }
+
+  /** Settled spending changed. Several thresholds passed at once are one notice, of the highest. */
+  spent(budget: Budget, spent: NanoDollars, atMs: number): void {
+    const reached = budget.notifyAt.findLast((threshold) => spent >= threshold * budget.limit);
+    if (reached !== undefined) this.#reach(budget, reached, spent, atMs, true);
+  }
+
+  /** A request found no room: held and spent together reached the limit. */
+  refused(budget: Budget, spent: NanoDollars, atMs: number): void {
+    if (budget.notifyAt.includes(1)) this.#reach(budget, 1, spent, atMs, true);
+  }
+
+  /** What was spent before this process began counts as told. */
+  resume(budget: Budget, spent: NanoDollars, atMs: number): void {
+    const reached = budget.notifyAt.findLast((threshold) => spent >= threshold * budget.limit);
+    if (reached !== undefined) this.#reach(budget, reached, spent, atMs, false);
+  }
+
+  /** Forgets budgets that are gone. */
+  sweep(budgets: readonly Budget[]): void {
+    const ids = new Set(budgets.map(({ id }) => id));
+    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
+  }
+
+  #reach(budget: Budget, threshold: number, spent: NanoDollars, atMs: number, tell: boolean): void {
+    const window = countWindow(budget.window, atMs);
+    const { id } = budget;
+    // A rolling window never begins anew: a threshold is told again once a whole window has passed.
+    const seen = this.#seen.get(id);
+    const windowStartMs =
+      window.kind === "fixed"
+        ? window.startMs
+        : seen !== undefined && atMs - seen.windowStartMs < window.lengthMs
+          ? seen.windowStartMs
+          : atMs;
+    // A request may settle after its window is over, when the next one was already told of.
+    if (seen !== undefined && seen.windowStartMs > windowStartMs) return;
+    if (seen?.windowStartMs === windowStartMs && seen.told >= threshold) return;
+    this.#seen.set(id, { windowStartMs, told: threshold });
+    if (tell) this.#tell({ budget, threshold, spent, windowStartMs, at: atMs });
+  }
+}
