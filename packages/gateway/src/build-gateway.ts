@@ -2,23 +2,29 @@ import type { ServerConfig } from "@fairlead/contract/config-schema";
 import { defaultTranslationPolicy } from "./codecs/codec.ts";
 import { isLoopback } from "./config/check-bind.ts";
 import type { Budget, RateLimit } from "./core/budget.ts";
-import type { Upstream } from "./core/deployment.ts";
+import type { Deployment, Upstream } from "./core/deployment.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Exchange } from "./core/exchange.ts";
 import type { AttemptLimits, BreakerLimits, Catalogue } from "./core/gateway-model.ts";
+import type { Price } from "./core/price.ts";
 import type { KeyStore } from "./keys/key-store.ts";
+import type { BudgetStatus } from "./ledger/budget-status.ts";
 import type { CounterStore } from "./ledger/counter-store.ts";
 import type { LedgerStore } from "./ledger/ledger-store.ts";
 import { OutputPredictor } from "./ledger/output-predictor.ts";
 import { emptyPriceBook, type PriceBook } from "./ledger/price-book.ts";
+import { SelfHostedMeter } from "./ledger/self-hosted-meter.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type Randomness, systemRandomness } from "./lib/ids.ts";
+import type { ChatDeps } from "./pipeline/handle-chat.ts";
 import type { AdmissionDeps } from "./policy/admission.ts";
-import { BudgetBook } from "./policy/budget-book.ts";
+import { budgetBalances } from "./policy/budget-balances.ts";
+import { type ActiveBudget, BudgetBook } from "./policy/budget-book.ts";
 import { BudgetWatch } from "./policy/budget-watch.ts";
 import { RateLimitBook } from "./policy/rate-limit-book.ts";
 import { LiveState } from "./routing/live-state.ts";
-import { dataPlane } from "./server/data-plane.ts";
+import { type AdminApi, dataPlane } from "./server/data-plane.ts";
+import { upstreamHealth } from "./server/upstream-health.ts";
 import { PrometheusSink } from "./sinks/prometheus/prometheus-sink.ts";
 import { MemoryCounterStore } from "./stores/memory/memory-counter-store.ts";
 import { MemoryLedgerStore } from "./stores/memory/memory-ledger-store.ts";
@@ -27,29 +33,62 @@ import { type ProbeResult, Prober } from "./upstreams/prober.ts";
 import { adoptServedModel } from "./upstreams/served-model.ts";
 import { FetchTransport, type Transport } from "./upstreams/transport.ts";
 
-/** Everything a gateway is made of: the resolved config, and ports that tests or later stores replace. */
-export interface GatewayParts {
+/** What a config makes of a gateway, resolved. Immutable; a reload brings another. */
+export interface Snapshot {
   readonly server: ServerConfig;
   readonly upstreams: readonly Upstream[];
   readonly catalogue: Catalogue;
   readonly attemptLimits: AttemptLimits;
   readonly breakerLimits: BreakerLimits;
+  readonly prices?: PriceBook;
+  readonly pricing?: Pick<AdmissionDeps, "reserve" | "unpriced">;
+  readonly budgets?: readonly Budget[];
+  readonly limits?: readonly RateLimit[];
+}
+
+/** Everything a gateway is made of: the resolved config, and ports that tests or other stores replace. */
+export interface GatewayParts extends Snapshot {
   readonly keys: KeyStore;
   readonly sinks?: readonly Sink[];
   readonly ledger?: LedgerStore;
-  readonly prices?: PriceBook;
-  readonly budgets?: readonly Budget[];
-  readonly limits?: readonly RateLimit[];
-  readonly pricing?: Pick<AdmissionDeps, "reserve" | "unpriced">;
   readonly counters?: CounterStore;
+  readonly meter?: SelfHostedMeter;
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly randomness?: Randomness;
+  readonly adminApi?: (gateway: GatewayViews) => AdminApi;
+}
+
+/** What the admin API shows of a running gateway. */
+export interface GatewayViews {
+  readonly upstreams: () => unknown;
+  readonly catalogue: () => Catalogue;
+  /** The price of a deployment now; undefined when unpriced. */
+  readonly priceOf: (target: Deployment) => Price | undefined;
+  readonly prices: () => PriceBook;
+  readonly configured: () => { readonly budgets: readonly Budget[]; readonly limits: readonly RateLimit[] };
+  readonly budgetStatus: BudgetStatus;
+  readonly alert: (error: GatewayError) => void;
+}
+
+/** Budgets and limits that the API made; they hold beside the config's. */
+export interface StoredRules {
+  readonly budgets: readonly Budget[];
+  readonly limits: readonly RateLimit[];
 }
 
 export interface Gateway {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: (request: Request, address?: () => string | undefined) => Response | Promise<Response>;
   readonly live: LiveState;
+  readonly metrics: PrometheusSink;
+  readonly budgets: BudgetBook;
+  readonly counters: CounterStore;
+  readonly watch: BudgetWatch;
+  /** Puts another config in force. Requests that run keep theirs; breakers, counters and readiness stay. */
+  apply(snapshot: Snapshot): void;
+  setRules(rules: StoredRules): void;
+  /** Called with each budget that begins to count, so that what was spent before is known. */
+  onBudgets(listen: (added: readonly ActiveBudget[]) => void): void;
   /** Readiness goes off; requests are still served. */
   startDraining(): void;
   /** Ends every running exchange with the error `draining`. */
@@ -66,59 +105,93 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const randomness = parts.randomness ?? systemRandomness();
   const transport = parts.transport ?? new FetchTransport();
   const ledger = parts.ledger ?? new MemoryLedgerStore();
+  const counters = parts.counters ?? new MemoryCounterStore();
   const live = new LiveState(parts.breakerLimits);
+  const meter = parts.meter ?? new SelfHostedMeter([]);
+  const budgets = new BudgetBook();
   const metrics = new PrometheusSink();
   const sinks: readonly Sink[] = [metrics, ...(parts.sinks ?? [])];
-  const prices = parts.prices ?? emptyPriceBook;
-  const admission: AdmissionDeps = {
-    counters: parts.counters ?? new MemoryCounterStore(),
-    budgets: new BudgetBook(parts.budgets),
-    limits: new RateLimitBook(parts.limits),
-    prices,
-    predictor: new OutputPredictor(),
-    watch: new BudgetWatch((notice) => {
-      for (const sink of sinks) sink.budgetReached?.(notice);
-    }),
-    reserve: parts.pricing?.reserve ?? "predicted",
-    unpriced: parts.pricing?.unpriced ?? "refuse",
-  };
-  const open = new Map<Exchange, Promise<unknown>>();
-  let draining = false;
-
-  const prober = new Prober({
-    transport,
-    clock,
-    fraction: randomness.fraction,
-    lastServedMs: (upstream) => live.lastServedMs(upstream),
-    async found(upstream, result) {
-      const { deployments } = parts.catalogue;
-      if (result === "ready") await adoptServedModel(upstream, { transport, clock, deployments });
-      noteProbe(live, upstream, result, clock);
-    },
+  const watch = new BudgetWatch((notice) => {
+    for (const sink of sinks) sink.budgetReached?.(notice);
   });
-  prober.start(parts.upstreams);
+  const limits = new RateLimitBook();
+  const predictor = new OutputPredictor();
+  const instanceId = randomness.id();
+  const open = new Map<Exchange, Promise<unknown>>();
+  const budgetListeners: ((added: readonly ActiveBudget[]) => void)[] = [];
+  let draining = false;
+  let stored: StoredRules = { budgets: [], limits: [] };
 
-  const { server } = parts;
-  const app = dataPlane({
-    chat: {
-      catalogue: parts.catalogue,
+  const chatDeps = (snapshot: Snapshot): ChatDeps => {
+    const prices = snapshot.prices ?? emptyPriceBook;
+    const { reserve = "predicted", unpriced = "refuse" } = snapshot.pricing ?? {};
+    return {
+      catalogue: snapshot.catalogue,
       keys: parts.keys,
-      admission,
+      admission: { counters, budgets, limits, prices, predictor, watch, reserve, unpriced },
       accounts: { ledger, sinks, prices },
       transport,
       live,
-      instanceId: randomness.id(),
-      limits: parts.attemptLimits,
+      meter,
+      instanceId,
+      limits: snapshot.attemptLimits,
       policy: defaultTranslationPolicy,
       randomness,
-      isLoopbackBind: isLoopback(server.host),
-      keepAliveMs: server.keepAliveMs,
-      commitGraceMs: server.commitGraceMs,
+      isLoopbackBind: isLoopback(snapshot.server.host),
+      keepAliveMs: snapshot.server.keepAliveMs,
+      commitGraceMs: snapshot.server.commitGraceMs,
+    };
+  };
+  const setBudgets = (snapshot: Snapshot): void => {
+    const known = new Set(budgets.all.map(({ account }) => account));
+    budgets.replace([...(snapshot.budgets ?? []), ...stored.budgets]);
+    limits.replace([...(snapshot.limits ?? []), ...stored.limits]);
+    watch.sweep(budgets.all.map(({ budget }) => budget));
+    const added = budgets.all.filter(({ account }) => !known.has(account));
+    if (added.length > 0) for (const listen of budgetListeners) listen(added);
+  };
+  const startProber = ({ upstreams, catalogue: { deployments } }: Snapshot): Prober => {
+    const prober = new Prober({
+      transport,
+      clock,
+      fraction: randomness.fraction,
+      lastServedMs: (upstream) => live.lastServedMs(upstream),
+      async found(upstream, result) {
+        if (result === "ready") await adoptServedModel(upstream, { transport, clock, deployments });
+        noteProbe(live, upstream, result, clock);
+      },
+    });
+    prober.start(upstreams);
+    return prober;
+  };
+
+  const budgetStatus = budgetBalances(budgets, counters, clock);
+  metrics.watchBudgets(budgetStatus, () => budgets.all.map(({ budget }) => budget));
+
+  let current: Snapshot = parts;
+  let chat = chatDeps(current);
+  let prober = startProber(current);
+  setBudgets(current);
+
+  const views: GatewayViews = {
+    upstreams: () => upstreamHealth(current.catalogue, live, clock),
+    catalogue: () => current.catalogue,
+    priceOf: ({ upstream, model }) =>
+      chat.accounts.prices.priceOf({ upstream: upstream.name, provider: upstream.provider, model }, clock.now()),
+    prices: () => chat.accounts.prices,
+    configured: () => ({ budgets: current.budgets ?? [], limits: current.limits ?? [] }),
+    budgetStatus,
+    alert(error) {
+      for (const sink of sinks) sink.operatorAlert(error, "-");
     },
+  };
+  const app = dataPlane({
+    chat: () => chat,
+    limits: () => current.server,
     clock,
     randomness,
-    limits: server,
     metrics,
+    admin: parts.adminApi?.(views),
     draining: () => draining,
     track(exchange, settled) {
       open.set(exchange, settled);
@@ -127,8 +200,28 @@ export function buildGateway(parts: GatewayParts): Gateway {
   });
 
   return {
-    fetch: (request) => app.fetch(request),
+    fetch: (request, address = unknownAddress) => app.fetch(request, { address }),
     live,
+    metrics,
+    budgets,
+    counters,
+    watch,
+    apply(snapshot) {
+      prober.stop();
+      current = snapshot;
+      chat = chatDeps(snapshot);
+      setBudgets(snapshot);
+      live.sweep(snapshot.catalogue.deployments);
+      prober = startProber(snapshot);
+    },
+    setRules(rules) {
+      stored = rules;
+      setBudgets(current);
+    },
+    onBudgets(listen) {
+      budgetListeners.push(listen);
+      if (budgets.all.length > 0) listen(budgets.all);
+    },
     startDraining() {
       draining = true;
     },
@@ -149,6 +242,8 @@ export function buildGateway(parts: GatewayParts): Gateway {
     },
   };
 }
+
+const unknownAddress = (): undefined => undefined;
 
 function noteProbe(live: LiveState, upstream: Upstream, result: ProbeResult, clock: Clock): void {
   switch (result) {

@@ -44,6 +44,10 @@ export function keyFaults(value: unknown, source: ConfigSource, env: Env): reado
     faults: [],
     warnings: [],
   };
-  for (const { at, reference } of wanted) resolveSecret(reference, at, resolution);
+  for (const { at, reference } of wanted) {
+    // Which credentials are stored is known only for a config that is right.
+    if (typeof reference === "object" && "store" in reference) continue;
+    resolveSecret(reference, at, resolution);
+  }
   return resolution.faults;
 }

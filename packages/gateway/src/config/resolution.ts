@@ -1,5 +1,6 @@
 import type { ConfigPath, Fault } from "./config-error.ts";
 import type { ConfigSource } from "./config-source.ts";
+import type { StoredSecrets } from "./fetch-stored-secrets.ts";
 import type { Env } from "./interpolate.ts";
 
 /** What resolving reads from, and where it notes what it finds. */
@@ -8,6 +9,8 @@ export interface Resolution {
   readonly env: Env;
   /** Reads a secret's file. @throws when it cannot */
   readonly readFile: (path: string) => string;
+  /** Credentials of the store, read before. */
+  readonly stored?: StoredSecrets;
   /** Upstreams that this process started itself. */
   readonly simulated: ReadonlySet<string>;
   /** Upstreams whose models nobody named. */

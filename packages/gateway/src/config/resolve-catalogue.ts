@@ -16,6 +16,7 @@ import { checkBind } from "./check-bind.ts";
 import { ConfigError } from "./config-error.ts";
 import { type ConfigSource, noSource, placeFaults } from "./config-source.ts";
 import { DeploymentIndex } from "./deployment-index.ts";
+import type { StoredSecrets } from "./fetch-stored-secrets.ts";
 import type { Env } from "./interpolate.ts";
 import type { Resolution } from "./resolution.ts";
 import { type AdminSettings, resolveAdmin, resolveWebhooks, type Webhook } from "./resolve-admin.ts";
@@ -58,6 +59,8 @@ export interface ResolveOptions {
   readonly source?: ConfigSource;
   readonly env?: Env;
   readonly readFile?: (path: string) => string;
+  /** Credentials of the store that the config refers to, from `fetchStoredSecrets`. */
+  readonly stored?: StoredSecrets;
   /** Names of upstreams that this process started itself, for the demo. */
   readonly simulated?: ReadonlySet<string>;
   /** Names of upstreams whose models nobody named: they will be asked. */
@@ -129,6 +132,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     source: options.source ?? noSource,
     env: options.env ?? process.env,
     readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
+    ...(options.stored && { stored: options.stored }),
     simulated: options.simulated ?? new Set(),
     assumed: options.assumed ?? new Set(),
     faults: [],

@@ -28,6 +28,17 @@ function fromFile(path: string, at: ConfigPath, resolution: Resolution): string 
   }
 }
 
+function fromStore(name: string, at: ConfigPath, resolution: Resolution): string | undefined {
+  const value = resolution.stored?.get(name)?.reveal();
+  if (value !== undefined) return value;
+  resolution.faults.push({
+    at,
+    what: `the stored credential ${JSON.stringify(name)} does not exist`,
+    expected: `it to be stored first: \`PUT /admin/v1/credentials/${name}\` or \`fairlead credentials set ${name}\``,
+  });
+  return undefined;
+}
+
 function fromText(text: string, at: ConfigPath, resolution: Resolution): string | undefined {
   const { text: value, names, missing } = interpolate(text, resolution.env);
   for (const name of missing) {
@@ -46,7 +57,8 @@ export function resolveSecret(reference: SecretReference, at: ConfigPath, resolu
   let value: string | undefined;
   if (typeof reference === "string") value = fromText(reference, at, resolution);
   else if ("env" in reference) value = fromEnv(reference.env, at, resolution);
-  else value = fromFile(reference.file, at, resolution);
+  else if ("file" in reference) value = fromFile(reference.file, at, resolution);
+  else value = fromStore(reference.store, at, resolution);
   if (value === undefined) return undefined;
   if (value.trim() === "") {
     resolution.faults.push({ at, what: "is empty", expected: "a key" });

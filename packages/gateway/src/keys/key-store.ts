@@ -4,6 +4,8 @@ import type { Principal } from "../core/principal.ts";
 export interface KeyStore {
   /** True while nothing is checked: any key or none is accepted. May change as keys are made. */
   readonly open: boolean;
+  /** Who sends no key is served all the same. */
+  readonly anonymous: boolean;
   /**
    * The key's owner; undefined for a key nobody was given. Takes the same time for near and far misses.
    * @throws GatewayError `unauthorized` for a known key that is expired or disabled

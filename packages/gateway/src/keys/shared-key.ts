@@ -11,9 +11,10 @@ export function sharedKeyStore(key: Secret): KeyStore {
   const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared", keyName: "shared" };
   return {
     open: false,
+    anonymous: false,
     find: (presented) => (timingSafeEqual(digest(presented), expected) ? principal : undefined),
   };
 }
 
 /** Accepts everyone; for loopback and `auth.anonymous`. */
-export const openKeyStore: KeyStore = { open: true, find: () => anonymous };
+export const openKeyStore: KeyStore = { open: true, anonymous: true, find: () => anonymous };

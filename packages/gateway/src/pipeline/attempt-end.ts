@@ -4,6 +4,7 @@ import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError } from "../core/errors.ts";
 import type { Attempt } from "../core/exchange.ts";
 import { meterAttempt } from "../ledger/meter-attempt.ts";
+import type { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LiveState } from "../routing/live-state.ts";
 
@@ -17,11 +18,18 @@ function fullReason(target: Deployment): RoutingReason {
   return target.upstream.placement === "local" ? "local_full" : "rate_limited";
 }
 
+/** What keeps count of attempts. */
+interface CountingDeps {
+  readonly live: LiveState;
+  readonly meter: SelfHostedMeter;
+}
+
 /** Reports how one attempt ended to everything that keeps count, once, whichever way it ends. */
 export class AttemptEnd {
   readonly #entry: Attempt;
   readonly #target: Deployment;
   readonly #live: LiveState;
+  readonly #meter: SelfHostedMeter;
   readonly #clock: Clock;
   readonly #features: Features | undefined;
   readonly #release: () => void;
@@ -30,20 +38,22 @@ export class AttemptEnd {
 
   constructor(
     entry: Attempt,
-    target: Deployment,
-    live: LiveState,
+    { live, meter }: CountingDeps,
     clock: Clock,
     features: Features | undefined,
     release: () => void,
   ) {
     this.#features = features;
     this.#entry = entry;
+    const { target } = entry;
     this.#target = target;
     this.#live = live;
+    this.#meter = meter;
     this.#clock = clock;
     this.#release = release;
     const state = live.deployment(target);
     state.inFlight++;
+    meter.began(target.upstream.name, entry.startedMs);
     this.#report = state.breaker.begin(entry.startedMs);
   }
 
@@ -75,6 +85,8 @@ export class AttemptEnd {
     this.#live.deployment(this.#target).inFlight--;
     this.#entry.endedMs = this.#clock.monotonicMs();
     meterAttempt(this.#entry, this.#features, isComplete);
+    const { inputTokens, outputTokens } = this.#entry.usage;
+    this.#meter.ended(this.#target.upstream.name, inputTokens + outputTokens, this.#entry.endedMs);
     return this.#entry.endedMs;
   }
 

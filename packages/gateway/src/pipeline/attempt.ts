@@ -6,6 +6,7 @@ import type { Attempt, Exchange } from "../core/exchange.ts";
 import type { Price } from "../core/price.ts";
 import { noUsage } from "../core/usage.ts";
 import { sseReader } from "../framing/sse-reader.ts";
+import type { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LiveState } from "../routing/live-state.ts";
 import { authHeaders } from "../upstreams/auth/auth-headers.ts";
@@ -33,6 +34,7 @@ export type Committed =
 export interface AttemptDeps {
   readonly transport: Transport;
   readonly live: LiveState;
+  readonly meter: SelfHostedMeter;
   /** This gateway's id, for the hop header. */
   readonly instanceId: string;
 }
@@ -71,7 +73,7 @@ export async function attempt(
     expired: (error) => abort.abort(error),
     doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
   });
-  const end = new AttemptEnd(entry, target, deps.live, clock, exchange.decision?.features, () => {
+  const end = new AttemptEnd(entry, deps, clock, exchange.decision?.features, () => {
     unlink();
     watchdog.stop();
   });

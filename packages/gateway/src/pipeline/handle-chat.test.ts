@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { type AdmissionOptions, admissionDeps, budget } from "../../test/fixtures/admission.ts";
-import { catalogue, deployment, upstream } from "../../test/fixtures/deployments.ts";
-import { FakeClock, settle } from "../../test/fixtures/fake-clock.ts";
+import { settle } from "../../test/fixtures/fake-clock.ts";
+import { gateway, hello, helloStream, outcomeOf } from "../../test/fixtures/memory-gateway.ts";
 import {
   answer,
   completion,
@@ -10,116 +9,13 @@ import {
   hang,
   refuse,
   type Script,
-  ScriptedTransport,
   stream,
 } from "../../test/fixtures/scripted-transport.ts";
-import { defaultTranslationPolicy } from "../codecs/codec.ts";
 import { dialects } from "../codecs/registry.ts";
 import { GatewayError } from "../core/errors.ts";
-import { Exchange } from "../core/exchange.ts";
-import type { ExchangeRecord } from "../core/exchange-record.ts";
-import { openKeyStore } from "../keys/shared-key.ts";
-import { countWindow } from "../ledger/budget-window.ts";
 import { Secret } from "../lib/secret.ts";
-import { LiveState } from "../routing/live-state.ts";
-import { MemoryLedgerStore } from "../stores/memory/memory-ledger-store.ts";
-import { type ChatDeps, handleChat } from "./handle-chat.ts";
 
-const dialect = dialects["openai-chat"];
-
-/** A budget that is never used up: what it holds shows what is reserved. */
-const ample = budget("ample");
-
-/** A gateway in memory: one local and one cloud model, each behind a scripted upstream. */
-function gateway(
-  scripts: { local: Script[]; cloud?: Script[] },
-  more: Partial<ChatDeps> = {},
-  rules: AdmissionOptions = { budgets: [ample] },
-) {
-  const clock = new FakeClock();
-  const transport = new ScriptedTransport({ local: scripts.local, cloud: scripts.cloud ?? [completion("from cloud")] });
-  const local = deployment(upstream("local", "local"), "small");
-  const cloud = deployment(upstream("cloud", "cloud"), "big");
-  const ledger = new MemoryLedgerStore();
-  const admission = admissionDeps(rules);
-  const records: ExchangeRecord[] = [];
-  const alerts: GatewayError[] = [];
-  const live = new LiveState({ failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 });
-  const sink = {
-    name: "test",
-    exchangeSettled: (record: ExchangeRecord) => void records.push(record),
-    operatorAlert: (error: GatewayError) => void alerts.push(error),
-    close: async () => {},
-  };
-  const known = catalogue([local, cloud], { local: [local], cloud: [cloud] });
-  const deps: ChatDeps = {
-    catalogue: known,
-    keys: openKeyStore,
-    admission: admission.deps,
-    accounts: { ledger, sinks: [sink], prices: admission.deps.prices },
-    transport,
-    live,
-    instanceId: "this-gateway",
-    limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 200, maxRetryAfterMs: 2_000 },
-    policy: defaultTranslationPolicy,
-    randomness: { id: () => "id", fraction: () => 0.5 },
-    isLoopbackBind: true,
-    keepAliveMs: 15_000,
-    commitGraceMs: 10_000,
-    ...more,
-  };
-  const exchange = new Exchange({ id: "exchange-1", dialect: dialect.name, clock, hops: [] });
-  const ask = (body: unknown, headers: Record<string, string> = {}) => {
-    const raw = typeof body === "string" ? body : JSON.stringify(body);
-    return handleChat({ headers: new Headers(headers), readBody: async () => raw }, dialect, exchange, deps);
-  };
-  /** What all budgets hold for running requests, in nano-dollars. */
-  const held = (): number => sum(admission, clock.now(), "held");
-  const spent = (): number => sum(admission, clock.now(), "settled");
-  const { notices } = admission;
-  return {
-    ask,
-    clock,
-    transport,
-    exchange,
-    ledger,
-    records,
-    alerts,
-    live,
-    held,
-    spent,
-    notices,
-    local,
-    cloud,
-    catalogue: known,
-  };
-}
-
-function sum({ budgets, counters }: ReturnType<typeof admissionDeps>, nowMs: number, what: "held" | "settled"): number {
-  return budgets.all.reduce((total, { account, budget: { window } }) => {
-    const balance = counters.read(account, countWindow(window, nowMs), nowMs);
-    return total + (balance instanceof Promise ? Number.NaN : balance[what]);
-  }, 0);
-}
-
-const hello = { model: "local", messages: [{ role: "user", content: "hello" }] };
-const helloStream = { ...hello, stream: true };
-
-async function outcomeOf(
-  test: ReturnType<typeof gateway>,
-  reply: { settled: Promise<unknown> },
-): Promise<ExchangeRecord> {
-  await reply.settled;
-  const [record] = test.records;
-  expect(test.records).toHaveLength(1);
-  expect(test.ledger.open).toEqual([]);
-  expect(test.ledger.settled).toHaveLength(1);
-  expect(test.held()).toBe(0);
-  // What was settled is what the row says, on every exit.
-  expect(test.spent()).toBe(record?.cost ?? 0);
-  if (record === undefined) throw new Error("nothing was settled");
-  return record;
-}
+const _dialect = dialects["openai-chat"];
 
 test("a whole answer passes through byte for byte and is settled with its usage", async () => {
   const it = gateway({ local: [completion("hi")] });

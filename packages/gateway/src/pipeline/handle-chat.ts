@@ -58,9 +58,9 @@ export async function handleChat(
 ): Promise<Reply> {
   let admission: Admission | undefined;
   try {
-    if (deps.keys.open) refuseCrossSite(arrival.headers, deps.isLoopbackBind);
     const authenticating = authenticate(arrival.headers, deps.keys);
     const principal = authenticating instanceof Promise ? await authenticating : authenticating;
+    if (principal.kind === "anonymous") refuseCrossSite(arrival.headers, deps.isLoopbackBind);
     exchange.principal = principal;
     exchange.tags = readTags(principal.tags, arrival.headers.get("x-router-tags"));
     refuseLoops(exchange, deps.instanceId);

@@ -12,6 +12,7 @@ import type { ExchangeRecord } from "../core/exchange-record.ts";
 import { openKeyStore } from "../keys/shared-key.ts";
 import { countWindow } from "../ledger/budget-window.ts";
 import type { LedgerBegin } from "../ledger/ledger-store.ts";
+import { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import { LiveState } from "../routing/live-state.ts";
 import type { Transport, UpstreamRequest } from "../upstreams/transport.ts";
 import { type ChatDeps, handleChat } from "./handle-chat.ts";
@@ -220,6 +221,7 @@ async function run(
     accounts: { ledger, sinks: [], prices: usualPrices },
     transport,
     live: new LiveState({ failures: 1_000, cooldownMs: 1, halfOpenTrials: 1 }),
+    meter: new SelfHostedMeter([]),
     instanceId: "here",
     limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 10, maxRetryAfterMs: 100 },
     policy: defaultTranslationPolicy,

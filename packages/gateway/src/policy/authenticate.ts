@@ -20,6 +20,7 @@ export function authenticate(headers: Headers, keys: KeyStore): Principal | Prom
   if (keys.open) return anonymous;
   const key = presentedKey(headers);
   if (key === undefined) {
+    if (keys.anonymous) return anonymous;
     throw new GatewayError(
       "unauthorized",
       "No API key was sent. Send the gateway's key as `Authorization: Bearer <key>` or in the header `x-api-key`.",

@@ -6,27 +6,44 @@ import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import { type ChatDeps, handleChat } from "../pipeline/handle-chat.ts";
 import { authenticate } from "../policy/authenticate.ts";
+import { allowedTargets } from "../policy/model-access.ts";
 import type { PrometheusSink } from "../sinks/prometheus/prometheus-sink.ts";
 import { modelList } from "./model-list.ts";
 import { type BodyLimits, readBody } from "./read-body.ts";
 import { upstreamHealth } from "./upstream-health.ts";
 
+/** The admin API as a function; loaded when it is first asked. */
+export interface AdminApi {
+  /** Whether a path is its business. */
+  owns(path: string): boolean;
+  /** `address` is where the request came from, as far as is known. */
+  fetch(request: Request, address: string | undefined): Promise<Response>;
+}
+
+/** What the socket knows of a request. */
+export interface Connection {
+  /** Costs a look-up, so only who needs it asks. */
+  readonly address: () => string | undefined;
+}
+
 /** The parts of the running gateway that its HTTP routes see. */
 export interface DataPlaneDeps {
-  readonly chat: ChatDeps;
+  /** Of the config that is in force now; a request keeps what it began with. */
+  readonly chat: () => ChatDeps;
   readonly clock: Clock;
   readonly randomness: Randomness;
-  readonly limits: BodyLimits;
+  readonly limits: () => BodyLimits;
   readonly metrics: PrometheusSink;
+  readonly admin: AdminApi | undefined;
   readonly draining: () => boolean;
   /** Called as an exchange begins, so that a drain can wait for all or end them. */
   readonly track: (exchange: Exchange, settled: Promise<unknown>) => void;
 }
 
 /** All public routes. A `Request → Response` function on Web standards. */
-export function dataPlane(deps: DataPlaneDeps): Hono {
-  const app = new Hono();
-  const { chat, clock, randomness } = deps;
+export function dataPlane(deps: DataPlaneDeps): Hono<{ Bindings: Connection }> {
+  const app = new Hono<{ Bindings: Connection }>();
+  const { clock, randomness } = deps;
   const dialect = dialects["openai-chat"];
 
   app.post("/v1/chat/completions", async ({ req: { raw: request } }) => {
@@ -36,8 +53,8 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
       exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
     if (request.signal.aborted) left();
     else request.signal.addEventListener("abort", left, { once: true });
-    const arrival = { headers, readBody: () => readBody(request, deps.limits, clock) };
-    const reply = handleChat(arrival, dialect, exchange, chat);
+    const arrival = { headers, readBody: () => readBody(request, deps.limits(), clock) };
+    const reply = handleChat(arrival, dialect, exchange, deps.chat());
     deps.track(
       exchange,
       reply.then(({ settled }) => settled),
@@ -45,15 +62,19 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
     return (await reply).response;
   });
 
-  app.get("/v1/models", ({ req: { raw: request } }) => {
-    authenticate(request.headers, chat.keys);
-    return Response.json(modelList(chat.catalogue));
+  app.get("/v1/models", async ({ req: { raw: request } }) => {
+    const { keys, catalogue } = deps.chat();
+    const principal = await authenticate(request.headers, keys);
+    return Response.json(modelList(catalogue, allowedTargets(principal, catalogue)));
   });
   app.get("/health", () => Response.json({ status: "ok" }));
   app.get("/health/ready", () =>
     deps.draining() ? Response.json({ status: "draining" }, { status: 503 }) : Response.json({ status: "ready" }),
   );
-  app.get("/health/upstreams", () => Response.json(upstreamHealth(chat.catalogue, chat.live, clock)));
+  app.get("/health/upstreams", () => {
+    const { catalogue, live } = deps.chat();
+    return Response.json(upstreamHealth(catalogue, live, clock));
+  });
   app.get("/metrics", async () => {
     const { body, contentType } = await deps.metrics.scrape();
     return new Response(body, { headers: { "content-type": contentType } });
@@ -64,7 +85,8 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
     const headers = { "x-router-decision-id": id, "x-should-retry": "false" };
     return Response.json(dialect.encodeError(error, id), { status: error.status, headers });
   };
-  app.notFound(({ req }) => {
+  app.notFound(({ req, env }) => {
+    if (deps.admin?.owns(req.path)) return deps.admin.fetch(req.raw, env.address());
     const methods = app.routes.filter((route) => route.path === req.path).map((route) => route.method);
     const path = req.path.slice(0, 120);
     if (methods.length === 0) {
@@ -76,7 +98,7 @@ export function dataPlane(deps: DataPlaneDeps): Hono {
   });
   app.onError((thrown) => {
     const error = GatewayError.from(thrown);
-    if (error.row.fault === "gateway") for (const sink of chat.accounts.sinks) sink.operatorAlert(error, "-");
+    if (error.row.fault === "gateway") for (const sink of deps.chat().accounts.sinks) sink.operatorAlert(error, "-");
     return answer(error);
   });
   return app;

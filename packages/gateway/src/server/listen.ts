@@ -21,7 +21,10 @@ export interface ListenOptions {
  * Binds a socket to a `Request → Response` function.
  * @throws the runtime's own error, with `code` `EADDRINUSE`, when the port is taken
  */
-export function listen(fetch: (request: Request) => Response | Promise<Response>, options: ListenOptions): Listening {
+export function listen(
+  fetch: (request: Request, address: () => string | undefined) => Response | Promise<Response>,
+  options: ListenOptions,
+): Listening {
   const server: Server<undefined> = Bun.serve({
     hostname: options.host,
     port: options.port,
@@ -31,7 +34,7 @@ export function listen(fetch: (request: Request) => Response | Promise<Response>
     fetch(request, self) {
       // Answers may be silent for minutes; the attempt's own limits hold then.
       if (request.method === "POST") self.timeout(request, 0);
-      return fetch(request);
+      return fetch(request, () => self.requestIP(request)?.address);
     },
     error: () => new Response("The gateway failed.", { status: 500 }),
   });

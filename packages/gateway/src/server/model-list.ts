@@ -1,10 +1,14 @@
+import type { Deployment } from "../core/deployment.ts";
 import type { Catalogue } from "../core/gateway-model.ts";
 
-/** The answer of `GET /v1/models`: `auto`, then every public name, without `<upstream>/<model>` forms. */
-export function modelList(catalogue: Catalogue): Record<string, unknown> {
+/**
+ * The answer of `GET /v1/models`: `auto`, then every public name that leads to an allowed target, without
+ * `<upstream>/<model>` forms.
+ */
+export function modelList(catalogue: Catalogue, allowed: ReadonlySet<Deployment> | undefined): Record<string, unknown> {
   const data: Record<string, unknown>[] = [{ id: "auto", object: "model", created: 0, owned_by: "fairlead" }];
   for (const [name, { targets, listed }] of catalogue.names) {
-    const target = targets[0];
+    const target = targets.find((candidate) => allowed?.has(candidate) ?? true);
     if (!listed || target === undefined || name === "auto") continue;
     data.push({
       id: name,

@@ -1,5 +1,6 @@
 import type { GatewayError } from "../../core/errors.ts";
 import type { ExchangeRecord } from "../../core/exchange-record.ts";
+import { toDollars } from "../../core/money.ts";
 import type { Sink } from "../../telemetry/sink.ts";
 import type { LogOutput } from "./make-logger.ts";
 
@@ -24,6 +25,8 @@ function decisionFields(record: ExchangeRecord, debug: boolean): Record<string, 
     promptTokensEstimate: record.promptTokensEstimate,
     inputTokens: usage.inputTokens,
     outputTokens: usage.outputTokens,
+    costUsd: record.cost === undefined ? undefined : toDollars(record.cost),
+    unpriced: record.unpriced || undefined,
     usageEstimated: record.usageEstimated || undefined,
     durationMs: rounded(record.durationMs),
     firstContentMs: record.firstContentMs === undefined ? undefined : rounded(record.firstContentMs),
@@ -31,6 +34,8 @@ function decisionFields(record: ExchangeRecord, debug: boolean): Record<string, 
     dropped: record.dropped.length > 0 ? record.dropped : undefined,
     nearNames: record.nearNames.length > 0 ? record.nearNames : undefined,
     key: record.keyId,
+    team: record.team,
+    tags: record.tags.length > 0 ? record.tags : undefined,
     ...(debug ? { exclusions: record.exclusions, attempts: record.attempts, usage } : {}),
   };
 }
@@ -42,6 +47,13 @@ export function logSink({ logger, writeInfo, flush }: LogOutput): Sink {
     exchangeSettled(record) {
       if (!logger.isLevelEnabled("info")) return;
       writeInfo(decisionFields(record, logger.isLevelEnabled("debug")));
+    },
+    budgetReached({ budget, threshold, spent, windowStartMs }) {
+      const share = `${Math.round(threshold * 100)} %`;
+      const text = `The budget ${budget.name} reached ${share} of ${toDollars(budget.limit)} $.`;
+      const fields = { event: "budget_reached", budget: budget.name, threshold, hard: budget.hard };
+      const since = new Date(windowStartMs).toISOString();
+      logger.warn({ ...fields, spentUsd: toDollars(spent), limitUsd: toDollars(budget.limit), since }, text);
     },
     operatorAlert(error: GatewayError, exchangeId) {
       const { cause, target, upstreamStatus } = error.detail;

@@ -6,5 +6,6 @@ import type * as Client from "@prometheus-io/client";
 const load = createRequire(import.meta.url);
 
 export const Counter = load("@prometheus-io/client/lib/counter.js") as typeof Client.Counter;
+export const Gauge = load("@prometheus-io/client/lib/gauge.js") as typeof Client.Gauge;
 export const Histogram = load("@prometheus-io/client/lib/histogram.js") as typeof Client.Histogram;
 export const Registry = load("@prometheus-io/client/lib/registry.js") as typeof Client.Registry;

@@ -1,7 +1,9 @@
 import type { RoutingReason } from "@fairlead/contract/names";
+import type { Budget, BudgetNotice } from "../../core/budget.ts";
 import type { ExchangeRecord } from "../../core/exchange-record.ts";
+import type { BudgetStatus } from "../../ledger/budget-status.ts";
 import type { Sink } from "../../telemetry/sink.ts";
-import { Counter, Histogram, Registry } from "./client.ts";
+import { Counter, Gauge, Histogram, Registry } from "./client.ts";
 
 /** Seconds; from fast answers to long generations. */
 const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -53,6 +55,46 @@ export class PrometheusSink implements Sink {
     buckets: overheadBuckets,
     registers: [this.#registry],
   });
+
+  readonly #notices = new Counter({
+    name: "llm_router_budget_notices_total",
+    help: "Times a budget's spending reached one of its thresholds.",
+    labelNames: ["budget", "threshold"] as const,
+    registers: [this.#registry],
+  });
+
+  /** Shows where budgets stand, asked at each scrape. */
+  watchBudgets(status: BudgetStatus, all: () => readonly Budget[]): void {
+    new Gauge({
+      name: "llm_router_budget_used_ratio",
+      help: "Spent and held money of a budget's window as a share of its limit.",
+      labelNames: ["scope"] as const,
+      registers: [this.#registry],
+      async collect() {
+        this.reset();
+        for (const { id, name, limit } of all()) {
+          const position = await status.position(id);
+          if (position !== undefined && limit > 0) this.set({ scope: name }, (position.spent + position.held) / limit);
+        }
+      },
+    });
+  }
+
+  /** Shows a number that something else keeps, asked at each scrape. */
+  watch(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  budgetReached({ budget, threshold }: BudgetNotice): void {
+    this.#notices.inc({ budget: budget.name, threshold: String(threshold) });
+  }
 
   exchangeSettled(record: ExchangeRecord): void {
     const target = record.served?.upstream ?? none;

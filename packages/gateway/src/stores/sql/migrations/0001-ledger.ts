@@ -29,7 +29,7 @@ const exchanges = `CREATE TABLE exchanges (
   provider TEXT,
   model TEXT,
   placement TEXT,
-  asked_placement TEXT,
+  served INTEGER NOT NULL,
   status INTEGER NOT NULL,
   outcome TEXT NOT NULL,
   error_code TEXT,

@@ -1,0 +1,103 @@
+import type { CreateKeyBody, KeyAnswer, UpdateKeyBody } from "@fairlead/contract/admin-api/key-api";
+import { GatewayError } from "../core/errors.ts";
+import type { DirectoryChanges, Draft } from "../keys/directory.ts";
+import type { VirtualKey } from "../keys/directory-entities.ts";
+import { keyPrefix, newKeyText } from "../keys/key-text.ts";
+import type { AdminDeps } from "./admin-deps.ts";
+import { fromIsoTime, isoTime, optionalIsoTime } from "./wire-time.ts";
+
+export function keyAnswerOf(key: VirtualKey): KeyAnswer {
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    team: key.team ?? null,
+    user: key.user ?? null,
+    models: [...key.models],
+    strategies: key.strategies === undefined ? null : [...key.strategies],
+    aliases: { ...key.aliases },
+    strategy: key.strategy ?? null,
+    tags: [...key.tags],
+    region: key.region ?? null,
+    expires_at: optionalIsoTime(key.expiresAt),
+    disabled: key.disabled,
+    previous_valid_until: optionalIsoTime(key.previous?.graceUntil),
+    created_at: isoTime(key.createdAt),
+    version: key.version,
+  };
+}
+
+/** A new key's text, or `given` if somebody chose it, with what is stored of it. */
+export function keyMaterial(
+  deps: AdminDeps,
+  given?: string,
+): { text: string; stored: Pick<VirtualKey, "hash" | "prefix"> } {
+  const text = given ?? newKeyText("fl", deps.randomBytes);
+  return { text, stored: { hash: deps.hash(text), prefix: keyPrefix(text) } };
+}
+
+export function keyDraft(body: CreateKeyBody, stored: Pick<VirtualKey, "hash" | "prefix">): Draft<"key"> {
+  return {
+    ...stored,
+    name: body.name,
+    previous: undefined,
+    team: body.team ?? undefined,
+    user: body.user ?? undefined,
+    models: body.models,
+    strategies: body.strategies ?? undefined,
+    aliases: body.aliases,
+    strategy: body.strategy ?? undefined,
+    tags: body.tags,
+    region: body.region ?? undefined,
+    expiresAt: fromIsoTime(body.expires_at),
+    disabled: false,
+  };
+}
+
+/** Lays what a request names over a key; what it leaves out stays. */
+export function changedKey(key: VirtualKey, body: UpdateKeyBody): VirtualKey {
+  const given = <T>(value: T | null | undefined, old: T | undefined): T | undefined =>
+    value === undefined ? old : (value ?? undefined);
+  return {
+    ...key,
+    version: body.version ?? key.version,
+    name: body.name ?? key.name,
+    team: given(body.team, key.team),
+    user: given(body.user, key.user),
+    models: body.models ?? key.models,
+    strategies: given(body.strategies, key.strategies),
+    aliases: body.aliases ?? key.aliases,
+    strategy: given(body.strategy, key.strategy),
+    tags: body.tags ?? key.tags,
+    region: given(body.region, key.region),
+    expiresAt: body.expires_at === undefined ? key.expiresAt : fromIsoTime(body.expires_at),
+    disabled: body.disabled ?? key.disabled,
+  };
+}
+
+/** @throws GatewayError `invalid_request` for a team or user that does not exist */
+export async function checkOwners(
+  changes: DirectoryChanges,
+  owners: { readonly team: string | undefined; readonly user: string | undefined },
+): Promise<void> {
+  const { team, user } = owners;
+  if (team !== undefined && (await changes.find("team", "name", team)) === undefined) {
+    const message = `team is ${JSON.stringify(team)}: expected the name of a team that exists.`;
+    throw new GatewayError("invalid_request", message, { param: "team" });
+  }
+  if (user !== undefined && (await changes.get("user", user)) === undefined) {
+    const message = `user is ${JSON.stringify(user)}: expected the id of a user that exists.`;
+    throw new GatewayError("invalid_request", message, { param: "user" });
+  }
+}
+
+/** Removes a key with the budgets and limits that are about nothing else. */
+export async function removeKey(changes: DirectoryChanges, key: VirtualKey): Promise<void> {
+  for (const scope of [`key:${key.id}`, `key:${key.name}`]) {
+    const { items: budgets } = await changes.list("budget", { limit: 1000, where: { scope } });
+    for (const budget of budgets) await changes.remove("budget", budget.id);
+    const { items: limits } = await changes.list("limit", { limit: 1000, where: { scope } });
+    for (const limit of limits) await changes.remove("limit", limit.id);
+  }
+  await changes.remove("key", key.id);
+}

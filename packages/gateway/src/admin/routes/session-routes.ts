@@ -1,0 +1,166 @@
+import {
+  sessionAnswer,
+  sessionPage,
+  setupBody,
+  signedOutAnswer,
+  signInBody,
+  signInOptionsAnswer,
+} from "@fairlead/contract/admin-api/session-api";
+import { deletedAnswer, idParams } from "@fairlead/contract/admin-api/wire-fields";
+import { GatewayError } from "../../core/errors.ts";
+import type { User } from "../../keys/directory-entities.ts";
+import { sameText } from "../../keys/key-hash.ts";
+import type { AdminDeps } from "../admin-deps.ts";
+import { type AdminRoute, adminRoute, deleted, notFound } from "../admin-route.ts";
+import { LockOut } from "../lock-out.ts";
+import type { PasswordGate } from "../password-gate.ts";
+import { clearedSessionCookie, isSecure } from "../session-cookie.ts";
+import { type StartedSession, sessionAnswerOf, startSession } from "../start-session.ts";
+import { isoTime } from "../wire-time.ts";
+
+const path = "/admin/v1/session";
+
+function signedIn({ identity, cookie }: StartedSession, deps: AdminDeps, status: number): Response {
+  const headers = { "set-cookie": cookie, "cache-control": "no-store" };
+  return Response.json(sessionAnswerOf(identity, deps), { status, headers });
+}
+
+function signInRoutes(deps: AdminDeps, gate: PasswordGate, lockOut: LockOut): readonly AdminRoute[] {
+  return [
+    adminRoute({
+      method: "post",
+      path,
+      permission: "public",
+      summary: "Sign in with a password",
+      body: signInBody,
+      answer: sessionAnswer,
+      status: 201,
+      async handle({ body, request, actor }) {
+        const subjects = [`account ${body.email}`, `address ${deps.addressOf(request)}`];
+        lockOut.begin(subjects);
+        const user = await deps.directory.find("user", "name", body.email);
+        const hash = user?.kind === "person" && !user.disabled ? user.passwordHash : undefined;
+        const right =
+          hash === undefined ? await gate.verifyNobody(body.password) : await gate.verify(body.password, hash);
+        if (!right || user === undefined) {
+          await deps.directory.change(actor, (changes) => changes.note("session.refused", `account:${body.email}`));
+          throw new GatewayError("unauthorized", "The e-mail address or the password is wrong.");
+        }
+        lockOut.succeeded(subjects);
+        return signedIn(await startSession(request, user, deps), deps, 201);
+      },
+    }),
+    adminRoute({
+      method: "post",
+      path: "/admin/v1/setup",
+      permission: "public",
+      summary: "Make the first owner with the first-run token",
+      body: setupBody,
+      answer: sessionAnswer,
+      status: 201,
+      async handle({ body, request }) {
+        const address = deps.addressOf(request);
+        const subjects = ["setup", `address ${address}`];
+        lockOut.begin(subjects);
+        const expected = deps.firstRun.token();
+        if (expected === undefined || !sameText(deps.hash(body.token), deps.hash(expected.reveal()))) {
+          throw new GatewayError("unauthorized", "The first-run token is wrong, or it was used already.");
+        }
+        lockOut.succeeded(subjects);
+        const passwordHash = await gate.hash(body.password);
+        const owner = await deps.directory.change({ name: "setup", address }, async (changes) => {
+          // Inside, so that two who send the token at once make one owner.
+          const { items } = await changes.list("user", { limit: 1, where: { role: "owner" } });
+          if (items.length > 0) throw new GatewayError("conflict", "This gateway has an owner already.");
+          const draft = { kind: "person", name: body.email, role: "owner", disabled: false } as const;
+          return changes.insert("user", { ...draft, passwordHash, oidcSubject: undefined }, "user.set_up");
+        });
+        await deps.firstRun.burn();
+        return signedIn(await startSession(request, owner, deps), deps, 201);
+      },
+    }),
+    adminRoute({
+      method: "get",
+      path: "/admin/v1/sign-in-options",
+      permission: "public",
+      summary: "How one may sign in here",
+      answer: signInOptionsAnswer,
+      handle: async () => ({
+        setup_needed: deps.firstRun.token() !== undefined,
+        oidc: deps.settings.oidc !== undefined,
+      }),
+    }),
+  ];
+}
+
+async function endSession(id: string, user: string | undefined, deps: AdminDeps, actor: User["id"], address: string) {
+  await deps.directory.change({ name: actor, address }, async (changes) => {
+    const session = await changes.get("session", id);
+    if (session === undefined || session.user !== user) throw notFound("session", id);
+    await changes.remove("session", id);
+  });
+}
+
+function ownSessionRoutes(deps: AdminDeps): readonly AdminRoute[] {
+  return [
+    adminRoute({
+      method: "get",
+      path,
+      permission: "session.own",
+      summary: "Who is signed in",
+      answer: sessionAnswer,
+      handle: async ({ by }) => sessionAnswerOf(by, deps),
+    }),
+    adminRoute({
+      method: "delete",
+      path,
+      permission: "session.own",
+      summary: "Sign out",
+      answer: signedOutAnswer,
+      async handle({ by, request, actor }) {
+        if (by.session !== undefined) {
+          await endSession(by.session.id, by.userId, deps, actor.name, actor.address);
+        }
+        const cookie = clearedSessionCookie(isSecure(request, deps.settings.publicUrl));
+        const headers = { "set-cookie": cookie, "cache-control": "no-store" };
+        return Response.json({ signed_out: true }, { headers });
+      },
+    }),
+    adminRoute({
+      method: "get",
+      path: "/admin/v1/sessions",
+      permission: "session.own",
+      summary: "List one's own sessions",
+      answer: sessionPage,
+      async handle({ by }) {
+        if (by.userId === undefined) return { data: [], next_cursor: null };
+        const { items } = await deps.directory.list("session", { limit: 1000, where: { user: by.userId } });
+        const data = items.map((session) => ({
+          id: session.id,
+          current: session.id === by.session?.id,
+          address: session.address,
+          created_at: isoTime(session.createdAt),
+          last_seen_at: isoTime(session.lastSeenAt),
+        }));
+        return { data, next_cursor: null };
+      },
+    }),
+    adminRoute({
+      method: "delete",
+      path: "/admin/v1/sessions/{id}",
+      permission: "session.own",
+      summary: "End one of one's own sessions",
+      params: idParams,
+      answer: deletedAnswer,
+      async handle({ params, by, actor }) {
+        await endSession(params.id, by.userId, deps, actor.name, actor.address);
+        return deleted(params.id);
+      },
+    }),
+  ];
+}
+
+/** First run, signing in and out, and one's own sessions. */
+export function sessionRoutes(deps: AdminDeps, gate: PasswordGate): readonly AdminRoute[] {
+  return [...signInRoutes(deps, gate, new LockOut(deps.clock)), ...ownSessionRoutes(deps)];
+}

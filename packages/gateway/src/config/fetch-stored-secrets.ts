@@ -1,0 +1,32 @@
+import { secretPaths } from "@fairlead/contract/config-schema";
+import type { SecretSource } from "../keys/secret-source.ts";
+import { isObject } from "../lib/json.ts";
+import { Secret } from "../lib/secret.ts";
+
+/** Secrets that were read before a config is resolved, by the name it refers to them with. */
+export type StoredSecrets = ReadonlyMap<string, Secret>;
+
+function valuesAt(value: unknown, path: readonly string[]): readonly unknown[] {
+  const [head, ...rest] = path;
+  if (head === undefined) return [value];
+  if (head === "*")
+    return isObject(value) || Array.isArray(value) ? Object.values(value).flatMap((one) => valuesAt(one, rest)) : [];
+  return isObject(value) ? valuesAt(value[head], rest) : [];
+}
+
+/** Names of the stored credentials a config refers to. */
+export function storedNames(config: unknown): readonly string[] {
+  const references = secretPaths.flatMap((path) => valuesAt(config, path.split(".")));
+  const names = references.map((one) => (isObject(one) && typeof one["store"] === "string" ? one["store"] : undefined));
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+/** Reads every stored credential a config refers to. One that does not exist is left out: resolving then says where. */
+export async function fetchStoredSecrets(config: unknown, source: SecretSource): Promise<StoredSecrets> {
+  const found = new Map<string, Secret>();
+  for (const name of storedNames(config)) {
+    const value = await source.read(name);
+    if (value !== undefined) found.set(name, new Secret(value));
+  }
+  return found;
+}

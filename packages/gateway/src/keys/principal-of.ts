@@ -1,0 +1,38 @@
+import { anonymous, type Principal } from "../core/principal.ts";
+import type { Team, VirtualKey } from "./directory-entities.ts";
+import type { TokenClaims } from "./token-verifier.ts";
+
+const lists = (...all: readonly (readonly string[] | undefined)[]): readonly (readonly string[])[] =>
+  all.filter((list): list is readonly string[] => list !== undefined && list.length > 0);
+
+const union = (a: readonly string[], b: readonly string[] = []): readonly string[] => [...new Set([...a, ...b])];
+
+/** What a virtual key allows: its own limits and its team's hold together. */
+export function principalOfKey(key: VirtualKey, team: Team | undefined): Principal {
+  return {
+    kind: "virtual-key",
+    keyId: key.id,
+    keyName: key.name,
+    team: key.team,
+    user: key.user,
+    allowedModels: lists(key.models, team?.models),
+    allowedStrategies: key.strategies === undefined ? undefined : new Set(key.strategies),
+    aliases: new Map(Object.entries(key.aliases)),
+    strategy: key.strategy,
+    tags: union(key.tags, team?.tags),
+    region: key.region,
+  };
+}
+
+/** Who bears a signed token: its team's limits hold. */
+export function principalOfToken(claims: TokenClaims, team: Team | undefined): Principal {
+  return {
+    ...anonymous,
+    kind: "token",
+    keyId: `jwt:${claims.user}`,
+    team: team?.name,
+    user: claims.user,
+    allowedModels: lists(team?.models),
+    tags: union(claims.tags, team?.tags),
+  };
+}

@@ -1,0 +1,10 @@
+import { storedText } from "./stored-text.ts";
+
+const maxTags = 50;
+const maxTagLength = 200;
+
+/** Each tag once, in order, so that equal sets are equal text. */
+export function storedTags(tags: readonly string[]): readonly string[] {
+  if (tags.length === 0) return tags;
+  return [...new Set(tags.slice(0, maxTags).map((tag) => storedText(tag, maxTagLength)))].sort();
+}
