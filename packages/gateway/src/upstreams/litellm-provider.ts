@@ -20,6 +20,9 @@ const renamed: Readonly<Record<string, string>> = {
   huggingface_tgi: "tgi",
 };
 
+/** Where LiteLLM's `organization` goes. */
+export const organizationHeader = "openai-organization";
+
 const compatible: ReadonlySet<string> = new Set(["openai_like", "custom_openai", "litellm_proxy", "llamafile"]);
 
 /** Model ids without a prefix whose maker LiteLLM knows. */

@@ -1,7 +1,7 @@
 import type { UpstreamConfigInput } from "@fairlead/contract/config-schema";
 import type { Placement } from "@fairlead/contract/names";
 import { isLoopback } from "../../config/check-bind.ts";
-import { type LitellmProvider, litellmProvider } from "../../upstreams/litellm-provider.ts";
+import { type LitellmProvider, litellmProvider, organizationHeader } from "../../upstreams/litellm-provider.ts";
 import { findPreset } from "../../upstreams/presets.ts";
 import type { ConversionNotes } from "./conversion.ts";
 import { environmentReference, variableName } from "./environment-reference.ts";
@@ -160,7 +160,7 @@ function headersOf(
   if (typeof organization === "string") {
     const variable = environmentReference(organization);
     if (variable !== undefined) notes.variables.set(variable, "organization");
-    headers["openai-organization"] = variable === undefined ? organization : `\${${variable}}`;
+    headers[organizationHeader] = variable === undefined ? organization : `\${${variable}}`;
   }
   return headers;
 }
