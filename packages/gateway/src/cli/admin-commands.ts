@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { type Clock, systemClock } from "../lib/clock.ts";
 import type { AdminClient, AdminOptions } from "./admin-client.ts";
 import type { CreateBudgetOptions } from "./budgets.ts";
 import type { CommandResult } from "./config-check.ts";
@@ -23,22 +24,22 @@ function common(command: Command): Command {
 /**
  * Makes the commands that talk to a running gateway. What they do is loaded when one is run: `serve` starts without it.
  */
-export function adminCommands(env: Env, finish: Finish): readonly Command[] {
+export function adminCommands(env: Env, finish: Finish, clock: Clock = systemClock): readonly Command[] {
   const open = async (options: AdminOptions): Promise<AdminClient> => {
     const { adminClient } = await import("./admin-client.ts");
     return adminClient(options, env);
   };
   return [
-    keyCommands(open, finish),
+    keyCommands(open, finish, clock),
     teamCommands(open, finish),
     budgetCommands(open, finish),
-    ...reports(open, finish),
+    ...reports(open, finish, clock),
   ];
 }
 
 type Open = (options: AdminOptions) => Promise<AdminClient>;
 
-function keyCommands(open: Open, finish: Finish): Command {
+function keyCommands(open: Open, finish: Finish, clock: Clock): Command {
   const keys = new Command("keys").description("virtual keys that clients send");
   const add = (text: string, description: string): Command => {
     const command = common(new Command(text).description(description));
@@ -50,18 +51,18 @@ function keyCommands(open: Open, finish: Finish): Command {
     .option("--user <id>", "only of this person or service account")
     .action(async ({ team, user, json, ...to }: Common & { team?: string; user?: string }) => {
       const { listKeys } = await import("./keys.ts");
-      finish(await listKeys(await open(to), { team, user }, json, Date.now()));
+      finish(await listKeys(await open(to), { team, user }, json, clock.now()));
     });
   add("show", "show one key")
     .argument("<key>", "id or name")
     .action(async (key: string, { json, ...to }: Common) => {
       const { showKey } = await import("./keys.ts");
-      finish(await showKey(await open(to), key, json, Date.now()));
+      finish(await showKey(await open(to), key, json, clock.now()));
     });
   createOptions(add("create", "make a key, which is shown once").argument("<name>", "what it is for")).action(
     async (name: string, { url, token, dir, json, ...options }: Common & CreateKeyOptions) => {
       const { createKey } = await import("./keys.ts");
-      finish(await createKey(await open({ url, token, dir }), name, options, json, Date.now()));
+      finish(await createKey(await open({ url, token, dir }), name, options, json, clock.now()));
     },
   );
   add("rotate", "give a key a new secret, which is shown once")
@@ -198,19 +199,19 @@ function reportOptions(command: Command): Command {
     .option("--tag <tag>", "only requests with this tag");
 }
 
-function reports(open: Open, finish: Finish): readonly Command[] {
+function reports(open: Open, finish: Finish, clock: Clock): readonly Command[] {
   const usage = reportOptions(new Command("usage").description("what was used and what it cost"))
     .option("--csv", "answer in CSV", false)
     .action(async ({ url, token, dir, json, csv, ...options }: Common & ReportOptions & { csv: boolean }) => {
       const { reportUsage } = await import("./usage.ts");
       const format = json ? "json" : csv ? "csv" : "table";
-      finish(await reportUsage(await open({ url, token, dir }), options, format, Date.now()));
+      finish(await reportUsage(await open({ url, token, dir }), options, format, clock.now()));
     });
   const savings = reportOptions(
     new Command("savings").description("what was saved against sending everything to the reference cloud model"),
   ).action(async ({ url, token, dir, json, ...options }: Common & ReportOptions) => {
     const { reportSavings } = await import("./savings.ts");
-    finish(await reportSavings(await open({ url, token, dir }), options, json, Date.now()));
+    finish(await reportSavings(await open({ url, token, dir }), options, json, clock.now()));
   });
   return [usage, savings];
 }

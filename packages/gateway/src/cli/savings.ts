@@ -2,7 +2,7 @@ import { type SavingsAnswer, savingsAnswer } from "@fairlead/contract/admin-api/
 import type { AdminClient } from "./admin-client.ts";
 import type { CommandResult } from "./config-check.ts";
 import { dimensionsOf, type ReportOptions, rangeText, reportQuery } from "./report-range.ts";
-import { countText, dollarText, renderTable } from "./table.ts";
+import { countText, dollarText, manyText, renderTable } from "./table.ts";
 
 const maxPages = 1_000;
 
@@ -61,8 +61,6 @@ function table(dimensions: readonly string[], { data, reference, from, to }: Sav
     renderTable(columns, rows, totals),
     "",
     `${rangeText(from, to)}, against ${reference} for every request.`,
-    ...(left > 0 && hasTotals
-      ? [`${countText(left)} requests have no price, or none to compare with: they are left out.`]
-      : []),
+    ...(left > 0 && hasTotals ? [`Left out, for want of a price to compare: ${manyText(left, "request")}.`] : []),
   ].join("\n");
 }

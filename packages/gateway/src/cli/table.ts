@@ -32,6 +32,11 @@ export function countText(count: number): string {
   return count.toLocaleString("en-US");
 }
 
+/** A count with its word: `1 request`, `2,000 requests`. */
+export function manyText(count: number, word: string): string {
+  return `${countText(count)} ${word}${count === 1 ? "" : "s"}`;
+}
+
 /** US dollars: cents for sums, more digits for what is less than a dollar. */
 export function dollarText(dollars: number): string {
   if (dollars === 0) return "$0.00";

@@ -2,7 +2,7 @@ import { type UsageAnswer, type UsageRowAnswer, usageAnswer } from "@fairlead/co
 import type { AdminClient } from "./admin-client.ts";
 import type { CommandResult } from "./config-check.ts";
 import { dimensionsOf, type ReportOptions, rangeText, reportQuery } from "./report-range.ts";
-import { countText, dollarText, renderTable } from "./table.ts";
+import { countText, dollarText, manyText, renderTable } from "./table.ts";
 
 export type UsageFormat = "table" | "json" | "csv";
 
@@ -65,9 +65,9 @@ function table(dimensions: readonly string[], { data, from, to }: UsageAnswer): 
   const totals = hasTotals ? ["total", ...dimensions.slice(1).map(() => ""), ...cells(total)] : undefined;
   const notes = [
     ...(total.unpriced > 0
-      ? [`* ${countText(total.unpriced)} requests used tokens nobody knows the price of: they are not in the cost.`]
+      ? [`* ${manyText(total.unpriced, "request")} used tokens nobody knows the price of, which are not in the cost.`]
       : []),
-    ...(total.estimated > 0 ? [`~ The tokens of ${countText(total.estimated)} requests are partly estimated.`] : []),
+    ...(total.estimated > 0 ? [`~ The tokens of ${manyText(total.estimated, "request")} are partly estimated.`] : []),
     ...(dimensions.includes("tag") ? ["A request with several tags stands in the row of each."] : []),
   ];
   return [renderTable(columns, rows, totals), "", rangeText(from, to), ...notes].join("\n");
