@@ -11,6 +11,8 @@ export interface BannerFacts {
   readonly findings: readonly string[];
   readonly resolved: ResolvedConfig;
   readonly demo: boolean;
+  /** File of the token that makes the first owner; undefined when there is one. */
+  readonly firstRun: string | undefined;
 }
 
 function describe(target: Deployment | undefined): string {
@@ -52,10 +54,13 @@ function curl(url: string, sample: Sample, needsKey: boolean): string {
 }
 
 /** What a person sees when the gateway is up: the endpoint, what was found, and three requests to paste. */
-export function banner({ url, findings, resolved, demo }: BannerFacts, colour: boolean): string {
+export function banner({ url, findings, resolved, demo, firstRun }: BannerFacts, colour: boolean): string {
   const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const lines = ["", `${paint(1, "Fairlead")} listens on ${paint(36, `${url}/v1`)}`, ""];
   for (const finding of findings) lines.push(`  ${finding}`);
+  if (firstRun !== undefined) {
+    lines.push(`  no owner yet: POST ${url}/admin/v1/setup with the token in ${firstRun} makes one`);
+  }
   const { deployments } = resolved.catalogue;
   if (deployments.length === 0) {
     lines.push(

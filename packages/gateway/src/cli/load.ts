@@ -1,6 +1,10 @@
 import { existsSync } from "node:fs";
-import { acceptConfig, type LoadedConfig, loadConfig } from "../config/load-config.ts";
+import type { FairleadConfig } from "@fairlead/contract/config-schema";
+import type { ConfigSource } from "../config/config-source.ts";
+import type { StoredSecrets } from "../config/fetch-stored-secrets.ts";
+import { acceptConfig, type LoadedConfig, loadConfig, parseConfig } from "../config/load-config.ts";
 import { type ResolvedConfig, resolveCatalogue } from "../config/resolve-catalogue.ts";
+import { resolveStore, type StoreSettings } from "../config/resolve-store.ts";
 import { zeroConfig } from "../config/zero-config.ts";
 import { addSimulated, type Simulated } from "./simulated.ts";
 
@@ -28,6 +32,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** A valid config and what is known about its making. */
 interface Origin {
   readonly loaded: LoadedConfig;
+  readonly path: string | undefined;
   readonly findings: readonly string[];
   /** Upstreams whose model nobody named. */
   readonly assumed: ReadonlySet<string>;
@@ -36,10 +41,26 @@ interface Origin {
 async function load(options: ServeOptions, env: Env): Promise<Origin> {
   const path = options.config ?? [usualFile, imageFile].find((candidate) => existsSync(candidate));
   if (path !== undefined) {
-    return { loaded: loadConfig(path, env), findings: [`config: ${path}`], assumed: new Set() };
+    return { loaded: loadConfig(path, env), path, findings: [`config: ${path}`], assumed: new Set() };
   }
   const { config, findings, assumed } = await zeroConfig({ env });
-  return { loaded: acceptConfig(config), findings, assumed };
+  return { loaded: acceptConfig(config), path: undefined, findings, assumed };
+}
+
+/** A config that is valid by itself; what it refers to is not fetched yet. */
+export interface Loaded {
+  readonly config: FairleadConfig;
+  readonly source: ConfigSource;
+  /** Of the file; undefined where there is none. */
+  readonly path: string | undefined;
+  /** Undefined while it cannot be told, which resolving then explains. */
+  readonly store: StoreSettings | undefined;
+  readonly findings: readonly string[];
+  readonly simulated: Simulated;
+  /** @throws ConfigError with every problem at once */
+  resolve(stored?: StoredSecrets): ResolvedConfig;
+  /** Another text of the same file, under the same options. @throws ConfigError */
+  reread(text: string): Loaded;
 }
 
 /**
@@ -47,16 +68,47 @@ async function load(options: ServeOptions, env: Env): Promise<Origin> {
  * options win. With `demo`, simulated upstreams stand in for the placements that are missing.
  * @throws ConfigError with every problem at once
  */
-export async function prepareConfig(options: ServeOptions, env: Env, demo: boolean): Promise<Prepared> {
-  const { loaded, findings, assumed } = await load(options, env);
+export async function loadOrMakeConfig(options: ServeOptions, env: Env, demo: boolean): Promise<Loaded> {
+  const { loaded, path, findings, assumed } = await load(options, env);
+  const simulated = await addSimulated(withOptions(loaded.config, options), loaded.source, env, demo);
+  const added = Object.fromEntries(
+    Object.entries(simulated.config.upstreams).filter(([name]) => simulated.names.has(name)),
+  );
+  const make = ({ source, warnings }: LoadedConfig, config: FairleadConfig): Loaded => ({
+    config,
+    source,
+    path,
+    store: resolveStore(config, { source, env }),
+    findings,
+    simulated,
+    resolve(stored) {
+      const names = simulated.names;
+      const resolved = resolveCatalogue(config, { source, env, simulated: names, assumed, ...(stored && { stored }) });
+      return { ...resolved, warnings: [...warnings, ...resolved.warnings] };
+    },
+    reread(text) {
+      const next = parseConfig(text, path ?? "config", env);
+      const config = withOptions(next.config, options);
+      return make(next, { ...config, upstreams: { ...config.upstreams, ...added } });
+    },
+  });
+  return make(loaded, simulated.config);
+}
+
+function withOptions(config: FairleadConfig, { port, host }: ServeOptions): FairleadConfig {
   const server = {
-    ...loaded.config.server,
-    ...(options.port === undefined ? {} : { port: options.port }),
-    ...(options.host === undefined ? {} : { host: options.host }),
+    ...config.server,
+    ...(port === undefined ? {} : { port }),
+    ...(host === undefined ? {} : { host }),
   };
-  const base = { ...loaded.config, server };
-  const simulated = await addSimulated(base, loaded.source, env, demo);
-  const { names } = simulated;
-  const resolved = resolveCatalogue(simulated.config, { source: loaded.source, env, simulated: names, assumed });
-  return { resolved: { ...resolved, warnings: [...loaded.warnings, ...resolved.warnings] }, findings, simulated };
+  return { ...config, server };
+}
+
+/**
+ * The same, resolved, for a command that needs no store of its own.
+ * @throws ConfigError with every problem at once
+ */
+export async function prepareConfig(options: ServeOptions, env: Env, demo: boolean): Promise<Prepared> {
+  const loaded = await loadOrMakeConfig(options, env, demo);
+  return { resolved: loaded.resolve(), findings: loaded.findings, simulated: loaded.simulated };
 }

@@ -3,8 +3,8 @@ import { ConfigError } from "../config/config-error.ts";
 import { type CommandResult, runConfigCheck } from "./config-check.ts";
 import { runDoctor } from "./doctor.ts";
 import { prepareConfig, type ServeOptions } from "./load.ts";
-import { StartError } from "./run-gateway.ts";
 import { serve } from "./serve.ts";
+import { StartError } from "./start-error.ts";
 
 /** Ends of the process: 0 all is well, 1 something failed, 2 the call or the config is wrong. */
 const exit = { ok: 0, failed: 1, wrong: 2 } as const;

@@ -1,6 +1,7 @@
 import { buildGateway, type Gateway, type GatewayParts } from "../build-gateway.ts";
 import { type Listening, listen } from "../server/listen.ts";
 import { portOwner } from "./port-owner.ts";
+import { StartError } from "./start-error.ts";
 
 export interface Running {
   readonly url: string;
@@ -9,9 +10,12 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** A start that failed for a reason the user can mend; printed without a stack. */
-export class StartError extends Error {
-  override readonly name = "StartError";
+/** What happens around a gateway's life. */
+export interface RunHooks {
+  /** Before the first request is taken. */
+  built(gateway: Gateway): Promise<void>;
+  /** After the last was settled and written. */
+  stopped(): Promise<void>;
 }
 
 /** A second signal ends the process at once; one that comes sooner is the echo of the first. */
@@ -28,7 +32,7 @@ const neededUpstreamRequests = 65_535;
 export async function runGateway(
   parts: GatewayParts,
   env: NodeJS.ProcessEnv,
-  onStop: () => Promise<void>,
+  { built, stopped: onStop }: RunHooks,
 ): Promise<Running> {
   if (Number(env["BUN_CONFIG_MAX_HTTP_REQUESTS"] ?? 0) < neededUpstreamRequests) {
     throw new StartError(
@@ -40,9 +44,11 @@ export async function runGateway(
   const gateway = buildGateway(parts);
   let listening: Listening;
   try {
+    await built(gateway);
     listening = listen(gateway.fetch, { host, port });
   } catch (thrown) {
     await gateway.close();
+    await onStop();
     throw await startError(thrown, host, port);
   }
   const { promise: stopped, resolve } = Promise.withResolvers<void>();

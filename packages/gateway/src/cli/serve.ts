@@ -1,11 +1,32 @@
-import type { GatewayParts } from "../build-gateway.ts";
+import { randomBytes } from "node:crypto";
+import type { Gateway, Snapshot } from "../build-gateway.ts";
+import { fetchStoredSecrets } from "../config/fetch-stored-secrets.ts";
+import { createPriceBook } from "../config/price-book/create-price-book.ts";
 import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
-import { openKeyStore, sharedKeyStore } from "../keys/shared-key.ts";
+import type { StorageSettings } from "../config/resolve-storage.ts";
+import type { GatewayError } from "../core/errors.ts";
+import { DirectoryMirror } from "../keys/directory-mirror.ts";
+import { keyHash } from "../keys/key-hash.ts";
+import { KeyRing } from "../keys/key-ring.ts";
+import { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
+import { systemClock } from "../lib/clock.ts";
+import { systemRandomness } from "../lib/ids.ts";
+import { BudgetHistory } from "../policy/budget-history.ts";
 import { logSink } from "../sinks/log/log-sink.ts";
 import { makeLogger } from "../sinks/log/make-logger.ts";
+import { WebhookSink } from "../sinks/webhook/webhook-sink.ts";
+import { aesVault } from "../stores/credentials/aes-vault.ts";
+import { storedCredentials } from "../stores/credentials/stored-credentials.ts";
+import { JwtVerifier } from "../stores/jwt/jwt-verifier.ts";
+import { adminApi } from "./admin-parts.ts";
 import { banner } from "./banner.ts";
-import { prepareConfig, type ServeOptions } from "./load.ts";
+import { FileConfigControl } from "./file-config-control.ts";
+import { noFirstRun, openFirstRun } from "./first-run.ts";
+import { type Loaded, loadOrMakeConfig, type ServeOptions } from "./load.ts";
+import { openStores, type Stores } from "./open-stores.ts";
 import { runGateway } from "./run-gateway.ts";
+import { StartError } from "./start-error.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 export interface ServeRun extends ServeOptions {
   /** Simulated upstreams stand in for what is missing. */
@@ -14,33 +35,184 @@ export interface ServeRun extends ServeOptions {
   readonly json: boolean;
 }
 
+/** Longest that the first request waits for what earlier processes spent. */
+const historyMs = 3_000;
+
+const unsaid: StorageSettings = {
+  database: { kind: "memory" },
+  dir: "",
+  isUsual: true,
+  journalMaxBytes: 0,
+  whenUnwritable: "serve",
+  retentionDays: 0,
+};
+
 /** Runs the gateway until it is told to stop. */
 export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: boolean): Promise<void> {
-  const { resolved, findings, simulated } = await prepareConfig(run, env, run.demo);
-  const asText = run.demo && !run.json;
-  const log = makeLogger(resolved.logging.level, asText ? "text" : "json", isTerminal && env["NO_COLOR"] === undefined);
-  for (const warning of resolved.warnings) log.logger.warn({ event: "config_warning" }, warning);
-  const running = await runGateway(parts(resolved, [logSink(log)]), env, simulated.stop);
-  log.flush();
-  const lines = { url: running.url, findings: [...findings, ...simulated.findings], resolved, demo: run.demo };
-  if (run.json || !(run.demo || isTerminal)) {
-    log.logger.info({ event: "listening", url: running.url, findings: lines.findings });
+  const clock = systemClock;
+  const randomness = systemRandomness();
+  const loaded = await loadOrMakeConfig(run, env, run.demo);
+  // A config whose storage cannot be told fails as a whole, with all its faults.
+  const { storage, secret } = loaded.store ?? { storage: unsaid, secret: undefined };
+  let alert = (_: GatewayError): void => {};
+  const stores = await openStores(storage, secret, { clock, randomness, alert: (error) => alert(error) });
+  try {
+    const vault = aesVault(stores.secret, (size) => randomBytes(size));
+    const credentials = storedCredentials(stores.directory, vault);
+    const resolve = async (from: Loaded): Promise<ResolvedConfig> =>
+      from.resolve(await fetchStoredSecrets(from.config, credentials));
+    const resolved = await resolve(loaded);
+    const asText = run.demo && !run.json;
+    const log = makeLogger(
+      resolved.logging.level,
+      asText ? "text" : "json",
+      isTerminal && env["NO_COLOR"] === undefined,
+    );
+    const warn = (text: string): void => log.logger.warn({ event: "warning" }, text);
+    const sinks = [
+      logSink(log),
+      ...resolved.webhooks.map((hook) => new WebhookSink(hook, { clock, randomness, warn })),
+    ];
+    alert = (error) => {
+      for (const sink of sinks) sink.operatorAlert(error, "-");
+    };
+    for (const warning of [...stores.warnings, ...resolved.warnings])
+      log.logger.warn({ event: "config_warning" }, warning);
+
+    const meter = new SelfHostedMeter(resolved.upstreams.map(({ name }) => name));
+    const snapshot = async (config: ResolvedConfig): Promise<Snapshot> => {
+      const { server, upstreams, catalogue, attemptLimits, breakerLimits, pricing, budgets, limits } = config;
+      const prices = await createPriceBook({ pricing, upstreams, meter, clock });
+      return { server, upstreams, catalogue, attemptLimits, breakerLimits, prices, pricing, budgets, limits };
+    };
+    const { auth } = resolved;
+    const ring = new KeyRing({
+      hash: keyHash(stores.secret),
+      clock,
+      sharedKey: auth.key,
+      required: auth.required,
+      anonymous: auth.anonymous,
+      tokens: auth.jwt.length === 0 ? undefined : new JwtVerifier(auth.jwt.map(withOptionalUrl), clock),
+    });
+    let gateway: Gateway | undefined;
+    const running = (): Gateway => {
+      if (gateway === undefined) throw new StartError("The gateway is not built yet.");
+      return gateway;
+    };
+    const mirror = new DirectoryMirror({
+      directory: stores.directory,
+      ring,
+      clock,
+      changed: (rules) => gateway?.setRules(rules),
+      alert,
+    });
+    const firstRun = await openFirstRun(stores.directory, stores.files).catch(() => noFirstRun);
+    const config =
+      loaded.path === undefined
+        ? undefined
+        : new FileConfigControl({ path: loaded.path, loaded, resolve, snapshot, gateway: running });
+    const operatorToken = stores.files?.readOrMake("admin-token");
+    const changed = (): Promise<unknown> => mirror.refresh();
+    const admin = { stores, resolved, vault, operatorToken, firstRun, config, changed, clock, randomness };
+    let stopWork = (): void => {};
+    const served = await runGateway(
+      {
+        ...(await snapshot(resolved)),
+        keys: ring,
+        sinks,
+        ledger: stores.ledger,
+        meter,
+        clock,
+        randomness,
+        adminApi: adminApi(admin),
+      },
+      env,
+      {
+        async built(made) {
+          gateway = made;
+          const stopHistory = await countWhatWasSpent(made, stores, ring, mirror, alert);
+          const stopUpkeep = startUpkeep(stores, storage.retentionDays, clock, alert);
+          showJournal(made, stores);
+          stopWork = () => {
+            stopHistory();
+            stopUpkeep();
+            mirror.stop();
+          };
+        },
+        async stopped() {
+          stopWork();
+          await stores.close();
+          await loaded.simulated.stop();
+        },
+      },
+    );
     log.flush();
-  } else process.stdout.write(banner(lines, isTerminal));
-  await running.stopped;
+    const findings = [...loaded.findings, ...loaded.simulated.findings, ...stores.findings];
+    const lines = {
+      url: served.url,
+      findings,
+      resolved,
+      demo: run.demo,
+      firstRun: firstRunPath(stores, firstRun.token()),
+    };
+    if (run.json || !(run.demo || isTerminal)) {
+      log.logger.info({ event: "listening", url: served.url, findings });
+      log.flush();
+    } else process.stdout.write(banner(lines, isTerminal));
+    await served.stopped;
+  } catch (thrown) {
+    await stores.ledger.close();
+    await stores.close();
+    throw thrown;
+  }
 }
 
-/** What a resolved config makes of a gateway. */
-export function parts(resolved: ResolvedConfig, sinks: GatewayParts["sinks"]): GatewayParts {
-  const { server, upstreams, catalogue, attemptLimits, breakerLimits, auth } = resolved;
-  const keys = auth.key === undefined ? openKeyStore : sharedKeyStore(auth.key);
-  return {
-    server,
-    upstreams,
-    catalogue,
-    attemptLimits,
-    breakerLimits,
-    keys,
-    ...(sinks === undefined ? {} : { sinks }),
-  };
+const withOptionalUrl = ({ jwksUrl, tagsClaim, ...rest }: ResolvedConfig["auth"]["jwt"][number]) => ({
+  ...rest,
+  jwksUrl,
+  tagsClaim,
+});
+
+function firstRunPath({ files }: Stores, token: unknown): string | undefined {
+  return token === undefined ? undefined : files?.pathOf("first-run-token");
+}
+
+/** Loads keys and rules, and books what earlier processes spent; goes on without them when the database takes too long. */
+async function countWhatWasSpent(
+  gateway: Gateway,
+  stores: Stores,
+  ring: KeyRing,
+  mirror: DirectoryMirror,
+  alert: (error: GatewayError) => void,
+): Promise<() => void> {
+  const { reports } = stores;
+  const { counters, watch } = gateway;
+  const keyId = (idOrName: string): string => ring.idOf(idOrName);
+  const history = reports && new BudgetHistory({ reports, counters, watch, clock: systemClock, keyId, alert });
+  const booked: Promise<unknown>[] = [];
+  const recovered = stores.recovered();
+  gateway.onBudgets((added) => {
+    if (history !== undefined) booked.push(recovered.then(() => history.add(added)));
+  });
+  const ready = mirror.start().then(() => Promise.all(booked.splice(0)));
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, historyMs);
+  await Promise.race([ready, late]);
+  clearTimeout(timer);
+  return () => history?.stop();
+}
+
+/** Shows in `/metrics` how far the database is behind. */
+function showJournal({ metrics }: Gateway, { journal }: Stores): void {
+  if (journal === undefined) return;
+  metrics.watch(
+    "llm_router_ledger_queued_rows",
+    "Settled rows the database has not taken yet.",
+    () => journal().queued,
+  );
+  metrics.watch("llm_router_ledger_journal_bytes", "Size of the ledger's journal.", () => journal().journalBytes);
+  metrics.watch("llm_router_ledger_dropped_rows", "Rows that were lost since the start.", () => journal().dropped);
+  metrics.watch("llm_router_ledger_database_up", "Whether the database took the last batch.", () =>
+    journal().databaseUp ? 1 : 0,
+  );
 }

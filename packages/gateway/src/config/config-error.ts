@@ -34,11 +34,16 @@ export function formatPath(path: ConfigPath): string {
   }, "");
 }
 
+/** What is wrong and what would be right, without the place. */
+export function formatProblemText({ what, expected, suggestion }: ConfigProblem): string {
+  const hint = suggestion === undefined ? "" : `; did you mean \`${suggestion}\`?`;
+  return `${what}: expected ${expected}${hint}`;
+}
+
 function formatProblem(file: string | undefined, problem: ConfigProblem): string {
   const position = problem.line === undefined ? "" : `:${problem.line}:${problem.column ?? 1}`;
   const where = [file === undefined ? "" : `${file}${position}`, problem.path].filter((part) => part !== "").join(" ");
-  const hint = problem.suggestion === undefined ? "" : `; did you mean \`${problem.suggestion}\`?`;
-  return `${where === "" ? "config" : where}: ${problem.what}: expected ${problem.expected}${hint}`;
+  return `${where === "" ? "config" : where}: ${formatProblemText(problem)}`;
 }
 
 /** A config that cannot be used. Holds every problem that was found, once each, in the order of the file, and no secret. */

@@ -1,11 +1,13 @@
 import type { AdminConfig, FairleadConfig, WebhookConfig } from "@fairlead/contract/config-schema";
+import type { Role } from "@fairlead/contract/names";
 import type { Secret } from "../lib/secret.ts";
 import type { Resolution } from "./resolution.ts";
 import { resolveSecret } from "./resolve-secret.ts";
 
 /** Sign-in through an identity provider, with its secret fetched. */
-export interface OidcConfig extends Omit<NonNullable<AdminConfig["oidc"]>, "clientSecret"> {
+export interface OidcConfig extends Omit<NonNullable<AdminConfig["oidc"]>, "clientSecret" | "defaultRole"> {
   readonly clientSecret: Secret;
+  readonly defaultRole: Role | undefined;
 }
 
 export interface AdminSettings {
@@ -36,7 +38,7 @@ export function resolveAdmin(admin: AdminConfig, resolution: Resolution): AdminS
     token,
     publicUrl,
     sessionMs: sessionHours * hourMs,
-    oidc: oidc && clientSecret && { ...oidc, clientSecret },
+    oidc: oidc && clientSecret && { ...oidc, clientSecret, defaultRole: oidc.defaultRole },
   };
 }
 

@@ -79,6 +79,14 @@ export class KeyRing implements KeyStore {
     return this.#loaded;
   }
 
+  /** The id of the key with this id or name; what was given when there is none. */
+  idOf(idOrName: string): string {
+    for (const { principal } of this.#entries.values()) {
+      if (principal.keyName === idOrName) return principal.keyId ?? idOrName;
+    }
+    return idOrName;
+  }
+
   find(presented: string): Principal | undefined | Promise<Principal | undefined> {
     const digest = this.#options.hash(presented);
     const entry = this.#entries.get(digest);

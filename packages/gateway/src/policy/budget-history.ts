@@ -1,0 +1,89 @@
+import { GatewayError } from "../core/errors.ts";
+import type { NanoDollars } from "../core/money.ts";
+import { countWindow } from "../ledger/budget-window.ts";
+import type { CounterStore } from "../ledger/counter-store.ts";
+import type { LedgerDatabase } from "../ledger/ledger-database.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { ActiveBudget } from "./budget-book.ts";
+import type { BudgetWatch } from "./budget-watch.ts";
+
+export interface BudgetHistoryDeps {
+  readonly reports: Pick<LedgerDatabase, "spent">;
+  readonly counters: CounterStore;
+  readonly watch: BudgetWatch;
+  readonly clock: Clock;
+  /** The id of a key that a budget may name instead; rows have ids only. */
+  readonly keyId: (idOrName: string) => string;
+  readonly alert: (error: GatewayError) => void;
+}
+
+const retryMs = 2_000;
+/** A rolling window is booked in as many pieces as the counters tell apart. */
+const rollingSteps = 60;
+
+/**
+ * Books what was spent before a budget began to count here: by earlier processes, or before it was made. While the
+ * database does not answer, budgets count from now on, and what was spent before is added once it does.
+ */
+export class BudgetHistory {
+  readonly #deps: BudgetHistoryDeps;
+  #work: Promise<void> = Promise.resolve();
+  #cancelPause = (): void => {};
+  #stopped = false;
+
+  constructor(deps: BudgetHistoryDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the history of these budgets is booked; requests from now on are counted as they come. */
+  add(budgets: readonly ActiveBudget[]): Promise<void> {
+    const untilMs = this.#deps.clock.now();
+    for (const budget of budgets) this.#work = this.#work.then(() => this.#bookWithRetries(budget, untilMs));
+    return this.#work;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelPause();
+  }
+
+  async #bookWithRetries(active: ActiveBudget, untilMs: number): Promise<void> {
+    for (let tries = 0; !this.#stopped; tries++) {
+      try {
+        await this.#book(active, untilMs);
+        return;
+      } catch (cause) {
+        const message = `What the budget ${active.budget.name} has spent before is not known yet: the database does not answer.`;
+        if (tries === 0) this.#deps.alert(new GatewayError("store_unavailable", message, { cause }));
+        await new Promise<void>((resolve) => {
+          const cancel = this.#deps.clock.after(retryMs, resolve);
+          this.#cancelPause = () => {
+            cancel();
+            resolve();
+          };
+        });
+      }
+    }
+  }
+
+  async #book({ budget, account }: ActiveBudget, untilMs: number): Promise<void> {
+    const { reports, counters, watch, keyId } = this.#deps;
+    const { kind, value } = budget.scope;
+    const scope = kind === "key" && value !== undefined ? { kind, value: keyId(value) } : budget.scope;
+    const window = countWindow(budget.window, untilMs);
+    let spent = 0;
+    if (window.kind === "fixed") {
+      const [sum] = await reports.spent(scope, window.startMs, untilMs);
+      spent = sum?.cost ?? 0;
+      if (spent > 0) counters.book(account, window, spent, untilMs);
+    } else {
+      const stepMs = window.lengthMs / rollingSteps;
+      const fromMs = (Math.floor(untilMs / stepMs) - rollingSteps) * stepMs;
+      for (const bucket of await reports.spent(scope, fromMs, untilMs, stepMs)) {
+        spent += bucket.cost;
+        counters.book(account, window, bucket.cost, bucket.fromMs);
+      }
+    }
+    watch.resume(budget, spent as NanoDollars, untilMs);
+  }
+}
