@@ -1,5 +1,8 @@
 import type { AdminDeps } from "./admin-deps.ts";
 import type { AdminRoute } from "./admin-route.ts";
+import { litellmKeyRoutes } from "./litellm/litellm-key-routes.ts";
+import { litellmOwnerRoutes } from "./litellm/litellm-owner-routes.ts";
+import { litellmReportRoutes } from "./litellm/litellm-report-routes.ts";
 import { PasswordGate } from "./password-gate.ts";
 import { auditRoutes } from "./routes/audit-routes.ts";
 import { budgetRoutes } from "./routes/budget-routes.ts";
@@ -32,5 +35,8 @@ export function adminRoutes(deps: AdminDeps): readonly AdminRoute[] {
     ...configRoutes(deps),
     ...credentialRoutes(deps),
     ...auditRoutes(deps),
+    ...litellmKeyRoutes(deps),
+    ...litellmOwnerRoutes(deps),
+    ...litellmReportRoutes(deps),
   ];
 }

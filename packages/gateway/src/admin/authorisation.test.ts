@@ -63,6 +63,14 @@ const table: Readonly<Record<string, Role | "public">> = {
   "PUT /admin/v1/credentials/:name": "admin",
   "DELETE /admin/v1/credentials/:name": "admin",
   "GET /admin/v1/audit": "admin",
+  "POST /key/generate": "admin",
+  "GET /key/info": "viewer",
+  "POST /key/update": "admin",
+  "POST /key/delete": "admin",
+  "POST /user/new": "admin",
+  "POST /team/new": "admin",
+  "GET /model/info": "viewer",
+  "GET /spend/logs": "viewer",
 };
 
 const password = "correct horse battery";
