@@ -13,6 +13,8 @@ import { tempDir } from "../setup/temp-dir.ts";
 
 const lanes = 12;
 const timeoutMs = 90_000;
+/** A key from the config: it is known also where the database cannot be asked for others. */
+const key = "shared-key-for-tests";
 
 interface Clients {
   /** Ids of answers that arrived whole. */
@@ -29,7 +31,9 @@ function startClients(gateway: GatewayProcess): Clients {
   const waiting = new Set<() => void>();
   let stopped = false;
   const ask = async (stream: boolean): Promise<void> => {
-    const response = await postChat(gateway.url, say("[[sim:tokens=6]][[sim:pace=4]]", { model: "local", stream }));
+    const response = await postChat(gateway.url, say("[[sim:tokens=6]][[sim:pace=4]]", { model: "local", stream }), {
+      authorization: `Bearer ${key}`,
+    });
     const text = await response.text();
     const id = response.headers.get("x-router-decision-id");
     if (response.ok && id !== null && (!stream || text.includes("[DONE]"))) answered.add(id);
@@ -68,7 +72,7 @@ function configFor(local: SimulatorProcess, dir: string, url: string): FairleadC
   return {
     upstreams: { vllm: { preset: "vllm", baseUrl: `${local.url}/v1`, models } },
     storage: { url, dir },
-    auth: { secret: "for tests only, and long enough for that" },
+    auth: { key, secret: "for tests only, and long enough for that" },
   };
 }
 
