@@ -32,8 +32,11 @@ function shownValue(value: unknown, path: readonly PropertyKey[]): string {
 /** The issue that lies deepest, of the branch of a union that came closest. */
 function nearest(issue: z.core.$ZodIssue): { readonly issue: z.core.$ZodIssue; readonly path: readonly PropertyKey[] } {
   if (issue.code !== "invalid_union") return { issue, path: issue.path };
+  const depth = (branch: readonly z.core.$ZodIssue[]): number => branch[0]?.path.length ?? 0;
   const branches = issue.errors.filter((branch) => branch.length > 0);
-  const deepest = branches.sort((a, b) => (b[0]?.path.length ?? 0) - (a[0]?.path.length ?? 0))[0]?.[0];
+  const deepest = branches
+    .toSorted((a, b) => a.length - b.length || depth(b) - depth(a))
+    .find((one) => depth(one) > 0)?.[0];
   if (deepest === undefined || deepest.path.length === 0) return { issue, path: issue.path };
   const inner = nearest(deepest);
   return { issue: inner.issue, path: [...issue.path, ...inner.path] };
