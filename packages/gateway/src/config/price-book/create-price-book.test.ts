@@ -490,6 +490,13 @@ describe("a self-hosted upstream's price", () => {
     });
   });
 
+  test("is not told of times before the measurement, so that pricing again leaves their rows alone", async () => {
+    const clock = new FakeClock();
+    const its = await bookOf({ upstreams: own({ ...cost, tokensPerHour: 1_000_000 }), clock });
+    expect(its.priceOf(model, clock.now())).toBeDefined();
+    expect(its.priceOf(model, clock.now() - 24 * hour - 1)).toBeUndefined();
+  });
+
   test("is unknown until it was measured, where the config names no tokens; an override can tell it", async () => {
     expect((await bookOf({ upstreams: own(cost) })).priceOf(model, at)).toBeUndefined();
     expect((await bookOf({ upstreams: own(undefined) })).priceOf(model, at)).toBeUndefined();
