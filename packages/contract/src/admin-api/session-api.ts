@@ -43,6 +43,14 @@ export const signInOptionsAnswer = z.strictObject({
 
 export const signedOutAnswer = z.strictObject({ signed_out: z.literal(true) });
 
+export const oidcLoginQuery = z.strictObject({
+  return_to: z
+    .string()
+    .max(500)
+    .regex(/^\/(?![/\\])[\x21-\x7e]*$/, "a path of this gateway")
+    .default("/admin/v1/session")
+    .describe("Where the browser goes in the end."),
+});
 export const oidcCallbackQuery = z.looseObject({
   state: z.string().max(500).optional(),
   code: z.string().max(4000).optional(),

@@ -8,6 +8,8 @@ const table: Readonly<Record<string, Role | "public">> = {
   "POST /admin/v1/setup": "public",
   "POST /admin/v1/session": "public",
   "GET /admin/v1/sign-in-options": "public",
+  "GET /admin/v1/oidc/login": "public",
+  "GET /admin/v1/oidc/callback": "public",
   "GET /admin/v1/session": "member",
   "DELETE /admin/v1/session": "member",
   "GET /admin/v1/sessions": "member",
