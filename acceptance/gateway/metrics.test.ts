@@ -22,9 +22,9 @@ async function scrape(): Promise<Samples> {
   return samples;
 }
 
-/** What moved, without buckets and sums. */
+/** What moved, without buckets and sums, and without what the ledger has waiting at this moment. */
 function moved(before: Samples, after: Samples): Record<string, number> {
-  const names = [...after.keys()].filter((name) => !/_bucket\{|_sum(?:\{|$)/.test(name));
+  const names = [...after.keys()].filter((name) => !/_bucket\{|_sum(?:\{|$)|_ledger_/.test(name));
   const changes = names.map((name) => [name, (after.get(name) ?? 0) - (before.get(name) ?? 0)] as const);
   return Object.fromEntries(changes.filter(([, change]) => change !== 0));
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -130,14 +130,53 @@ export async function startBareProxy(urls: UpstreamUrls): Promise<Contestant> {
   };
 }
 
-/** Fairlead as it ships: routing, breaker, probes, ledger, metrics and one log line a request. */
-export async function startFairlead({ burst, paced }: UpstreamUrls): Promise<Contestant> {
+/** What is switched on: `plain` keeps nothing and asks for no key; `governed` has all that costs money's care. */
+export type Governance = "plain" | "governed";
+
+/** Every rule counts, none is ever reached. */
+const rules = `auth: { required: true }
+pricing:
+  overrides:
+    - { model: native, input: 1, output: 2 }
+    - { model: native-paced, input: 1, output: 2 }
+    - { model: foreign, input: 3, output: 15 }
+    - { model: foreign-paced, input: 3, output: 15 }
+budgets:
+  total: { scope: total, limitUsd: 1000000 }
+  cloud: { scope: { placement: cloud }, limitUsd: 1000000 }
+  key: { scope: { key: bench }, limitUsd: 1000000, window: { rollingHours: 24 } }
+limits:
+  key: { scope: { key: "*" }, requestsPerMinute: 100000000, tokensPerMinute: 1000000000000, concurrency: 100000 }
+`;
+
+/** Makes a virtual key with this machine's own token. */
+async function makeKey(url: string, dir: string): Promise<string> {
+  const token = readFileSync(join(dir, "admin-token"), "utf8").trim();
+  const response = await fetch(`${url}/admin/v1/keys`, {
+    method: "POST",
+    headers: { ...json, authorization: `Bearer ${token}` },
+    body: JSON.stringify({ name: "bench" }),
+  });
+  const made = (await response.json()) as { key?: string };
+  if (made.key === undefined) throw new Error(`no key: ${JSON.stringify(made)}`);
+  return made.key;
+}
+
+/**
+ * Fairlead with routing, breaker, probes, metrics and one log line a request; `governed` also with a virtual key, limits,
+ * three budgets, and the journal and ledger in SQLite.
+ */
+export async function startFairlead({ burst, paced }: UpstreamUrls, governance: Governance): Promise<Contestant> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const config = join(mkdtempSync(join(tmpdir(), "fairlead-bench-")), "fairlead.yaml");
+  const folder = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
+  const config = join(folder, "fairlead.yaml");
+  const dir = join(folder, "data");
+  const isGoverned = governance === "governed";
   writeFileSync(
     config,
-    `upstreams:
+    `storage: { ${isGoverned ? `dir: "${dir}"` : "url: memory"} }
+${isGoverned ? rules : ""}upstreams:
   native: { placement: local, protocol: openai-chat, baseUrl: "${burst}/v1", models: [{ id: native }] }
   foreign: { placement: cloud, protocol: anthropic-messages, baseUrl: "${burst}/v1", models: [{ id: foreign }], health: false }
   native-paced: { placement: local, protocol: openai-chat, baseUrl: "${paced}/v1", models: [{ id: native-paced }] }
@@ -147,14 +186,15 @@ export async function startFairlead({ burst, paced }: UpstreamUrls): Promise<Con
   const main = join(root, "packages/gateway/src/main.ts");
   const command = [process.execPath, main, "serve", "--config", config, "--port", String(port)];
   const started = await start(command, `${url}/health`, { BUN_CONFIG_MAX_HTTP_REQUESTS: "65535", LOG_LEVEL: "info" });
+  const headers = isGoverned ? { ...json, authorization: `Bearer ${await makeKey(url, dir)}` } : json;
   const modelOf = (scenario: Scenario): string =>
     (isTranslated(scenario) ? "foreign" : "native") + (isPaced(scenario) ? "-paced" : "");
   return {
-    name: "Fairlead",
+    name: isGoverned ? "Fairlead governed" : "Fairlead",
     ...started,
     request: (scenario) => ({
       url: `${url}/v1/chat/completions`,
-      headers: json,
+      headers,
       body: chatBody(modelOf(scenario), scenario !== "json"),
     }),
   };

@@ -89,11 +89,12 @@ try {
   contestants.push(await startBareProxy(urls));
   const starts: number[] = [];
   for (let i = 0; i < 3; i++) {
-    const fairlead = await startFairlead(urls);
+    const fairlead = await startFairlead(urls, "governed");
     starts.push(fairlead.startMs);
     if (i < 2) await fairlead.stop();
     else contestants.push(fairlead);
   }
+  contestants.push(await startFairlead(urls, "plain"));
   contestants.push(await startPortkey(urls));
   const results = await measureAll(contestants);
   printTable(contestants, results);
@@ -107,6 +108,8 @@ try {
   const failed = [...results]
     .filter(([key]) => !key.startsWith("Portkey"))
     .reduce((total, [, measured]) => total + measured.failures, 0);
+  const governed = (scenario: Scenario): number =>
+    rounded(cpu("Fairlead governed", scenario) / cpu("Fairlead", scenario));
   const summary = {
     cpuRatioToBare: rounded(cpu("Fairlead", "json") / cpu(bare, "json")),
     cpuRatioPortkeyToFairlead: rounded(cpu("Portkey", "json") / cpu("Fairlead", "json")),
@@ -114,6 +117,9 @@ try {
     relayStreamRatioToBare: rounded(cpu("Fairlead", "relayPaced") / cpu(bare, "relayPaced")),
     translatedBurstRatioToBare: rounded(cpu("Fairlead", "translated") / cpu(bare, "relay")),
     relayBurstRatioToBare: rounded(cpu("Fairlead", "relay") / cpu(bare, "relay")),
+    governedRatioToPlain: governed("json"),
+    governedStreamRatioToPlain: governed("translatedPaced"),
+    governedRelayRatioToPlain: governed("relayPaced"),
     startMs: Math.round(percentile(starts, 50)),
     failed,
     portkeyFailed: [...results]
@@ -125,6 +131,9 @@ try {
     ["cpuRatioPortkeyToFairlead", ">=", 10],
     ["translatedStreamRatioToBare", "<=", 4],
     ["translatedBurstRatioToBare", "<=", 4],
+    ["governedRatioToPlain", "<=", 1.25],
+    ["governedStreamRatioToPlain", "<=", 1.25],
+    ["governedRelayRatioToPlain", "<=", 1.25],
     ["startMs", "<=", 300],
   ];
   for (const [key, sign, aim] of aims) {

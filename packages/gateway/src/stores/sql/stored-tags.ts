@@ -6,5 +6,7 @@ const maxTagLength = 200;
 /** Each tag once, in order, so that equal sets are equal text. */
 export function storedTags(tags: readonly string[]): readonly string[] {
   if (tags.length === 0) return tags;
-  return [...new Set(tags.slice(0, maxTags).map((tag) => storedText(tag, maxTagLength)))].sort();
+  const texts = tags.slice(0, maxTags).map((tag) => storedText(tag, maxTagLength));
+  const ascending = texts.every((tag, i) => i === 0 || (texts[i - 1] ?? "") < tag);
+  return ascending ? texts : [...new Set(texts)].sort();
 }

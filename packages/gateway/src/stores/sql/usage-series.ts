@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ExchangeRecord, ServedBy } from "../../core/exchange-record.ts";
 import type { SqlValue } from "./sql-database.ts";
 import { storedTags } from "./stored-tags.ts";
-import { storedTextOrNull } from "./stored-text.ts";
+import { storedText, storedTextOrNull } from "./stored-text.ts";
 
 export const seriesColumns: readonly string[] = [
   "id",
@@ -25,9 +25,23 @@ export interface UsageSeries {
   readonly tags: readonly string[];
 }
 
-/** A text that is equal for equal combinations only. */
+/** Stands between values, and for those that are missing: stored text has neither. */
+const separator = "\u0000";
+const missing = "\u0000\u0000";
+
+const part = (value: string | undefined): string => (value === undefined ? missing : storedText(value));
+
+/** A text that is equal for equal combinations only; made for every attempt, so quickly. */
 export function seriesKey(record: ExchangeRecord, target: ServedBy | undefined): string {
-  return JSON.stringify([
+  const own = part(record.keyId) + separator + part(record.team) + separator + part(record.user) + separator;
+  const tags = separator + storedTags(record.tags).join(separator);
+  if (target === undefined) return `${own}${tags}`;
+  return `${own}${part(target.target)}${separator}${part(target.upstream)}${separator}${part(target.provider)}${separator}${part(target.model)}${separator}${target.placement}${tags}`;
+}
+
+/** Made once per combination and batch. */
+export function seriesOf(record: ExchangeRecord, target: ServedBy | undefined): UsageSeries {
+  const values = [
     storedTextOrNull(record.keyId),
     storedTextOrNull(record.team),
     storedTextOrNull(record.user),
@@ -36,13 +50,11 @@ export function seriesKey(record: ExchangeRecord, target: ServedBy | undefined):
     storedTextOrNull(target?.provider),
     storedTextOrNull(target?.model),
     target?.placement ?? null,
-    storedTags(record.tags),
-  ]);
-}
-
-export function seriesOf(key: string): UsageSeries {
-  const values = JSON.parse(key) as (string | null)[];
-  const tags = values.pop() as unknown as readonly string[];
-  const id = createHash("sha256").update(key).digest().readBigUInt64BE() >> 1n;
+  ];
+  const tags = storedTags(record.tags);
+  const hash = createHash("sha256")
+    .update(JSON.stringify([...values, tags]))
+    .digest();
+  const id = hash.readBigUInt64BE() >> 1n;
   return { id, values: [id, ...values], tags };
 }

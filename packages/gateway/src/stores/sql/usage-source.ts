@@ -2,9 +2,7 @@ import type { UsageFilters } from "../../ledger/ledger-query.ts";
 import type { SqlParams } from "./sql-params.ts";
 import { tokenColumns } from "./token-columns.ts";
 import type { UsageSegment } from "./usage-segments.ts";
-import { dayMs, hourMs, type sumColumns } from "./usage-sums.ts";
-
-type SumColumn = (typeof sumColumns)[number];
+import { dayMs, hourMs, type SumColumn } from "./usage-sums.ts";
 
 /** What a part of a report asks for. */
 export interface UsageSelection {

@@ -1,10 +1,10 @@
-import type { ExchangeRecord } from "../../core/exchange-record.ts";
+import type { ExchangeRecord, ServedBy } from "../../core/exchange-record.ts";
 import { lastTarget } from "./exchange-columns.ts";
 import { insertRows } from "./insert-rows.ts";
 import type { SqlSession, SqlValue } from "./sql-database.ts";
 import { storedDuration, storedInteger } from "./stored-number.ts";
 import { encodeTokens, tokenColumns } from "./token-columns.ts";
-import { seriesColumns, seriesKey, seriesOf } from "./usage-series.ts";
+import { seriesColumns, seriesKey, seriesOf, type UsageSeries } from "./usage-series.ts";
 
 export const hourMs = 3_600_000;
 export const dayMs = 86_400_000;
@@ -26,89 +26,114 @@ export const sumColumns = [
   "first_content_us",
   "first_contents",
 ] as const;
+export type SumColumn = (typeof sumColumns)[number];
 
 const updates = sumColumns.map((column) => `${column} = usage_sums.${column} + excluded.${column}`).join(", ");
 const addUp = `ON CONFLICT (span, start_at, series) DO UPDATE SET ${updates}`;
 
+interface Change {
+  readonly startAt: number;
+  readonly series: UsageSeries;
+  /** In the order of `sumColumns`. */
+  readonly amounts: number[];
+}
+
+const position = Object.fromEntries(sumColumns.map((column, i) => [column, i])) as Record<SumColumn, number>;
+
 /** Changes of the sums that one transaction makes, collected before they are written. */
 export class SumChanges {
-  readonly #sums = new Map<string, { startAt: number; series: string; amounts: number[] }>();
+  /** By hour, then by what the series is made of. */
+  readonly #hours = new Map<number, Map<string, Change>>();
 
   /** Adds everything of one exchange, or takes it away with `sign` −1. */
   add(record: ExchangeRecord, sign: 1 | -1): void {
     for (const attempt of record.attempts) {
-      const priced = attempt.cost === undefined ? 0 : 1;
-      const cost = storedInteger(attempt.cost ?? 0);
-      const none = [0, 0, 0, 0, 0, 0, 0];
-      const amounts = [0, 0, 1, ...encodeTokens(attempt.usage), 0, cost, priced, ...none];
-      this.#change(record.at, seriesKey(record, attempt), amounts, sign);
+      const { amounts } = this.#change(record, attempt);
+      const add = (column: SumColumn, amount: number): void => addAt(amounts, column, sign * amount);
+      add("attempts", 1);
+      encodeTokens(attempt.usage).forEach((tokens, i) => {
+        add(tokenColumns[i] ?? "attempts", tokens);
+      });
+      if (attempt.cost === undefined) continue;
+      add("cost_nano", storedInteger(attempt.cost));
+      add("priced", 1);
     }
-    const compared = record.referenceCost !== undefined && record.cost !== undefined && !record.unpriced;
-    const reference = storedInteger(record.referenceCost ?? 0);
-    const answered = record.firstContentMs !== undefined;
-    const amounts = [
-      1,
-      record.outcome === "error" || record.outcome === "interrupted" ? 1 : 0,
-      0,
-      ...tokenColumns.map(() => 0),
-      record.usageEstimated ? 1 : 0,
-      0,
-      0,
-      record.unpriced ? 1 : 0,
-      compared ? reference : 0,
-      compared ? 1 : 0,
-      compared ? reference - storedInteger(record.cost ?? 0) : 0,
-      storedDuration(record.durationMs),
-      storedDuration(record.firstContentMs ?? 0),
-      answered ? 1 : 0,
-    ];
-    this.#change(record.at, seriesKey(record, lastTarget(record)), amounts, sign);
+    const { amounts } = this.#change(record, lastTarget(record));
+    const add = (column: SumColumn, amount: number): void => addAt(amounts, column, sign * amount);
+    add("requests", 1);
+    if (record.outcome === "error" || record.outcome === "interrupted") add("errors", 1);
+    if (record.usageEstimated) add("estimated", 1);
+    if (record.unpriced) add("unpriced", 1);
+    if (record.referenceCost !== undefined && record.cost !== undefined && !record.unpriced) {
+      const reference = storedInteger(record.referenceCost);
+      add("compared", 1);
+      add("reference_cost_nano", reference);
+      add("saved_nano", reference - storedInteger(record.cost));
+    }
+    add("duration_us", storedDuration(record.durationMs));
+    if (record.firstContentMs === undefined) return;
+    add("first_content_us", storedDuration(record.firstContentMs));
+    add("first_contents", 1);
   }
 
   /** Writes in one order everywhere, so that two processes never wait for each other. */
   async write(session: SqlSession): Promise<void> {
-    const changes = [...this.#sums.values()].filter(({ amounts }) => amounts.some((amount) => amount !== 0));
-    const series = new Map([...new Set(changes.map((change) => change.series))].map((key) => [key, seriesOf(key)]));
-    const bySeries = [...series.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    const seriesRows = bySeries.map(({ values }) => values);
+    const hours = [...this.#hours.values()].flatMap((changes) => [...changes.values()]);
+    const changes = hours.filter(({ amounts }) => amounts.some((amount) => amount !== 0));
+    const series = [...new Map(changes.map((change) => [change.series.id, change.series])).values()].sort(byId);
+    const seriesRows = series.map(({ values }) => values);
     await insertRows(session, "usage_series", seriesColumns, seriesRows, "ON CONFLICT DO NOTHING");
-    const tags = bySeries.flatMap(({ id, tags: own }) => own.map((tag) => [tag, id]));
+    const tags = series.flatMap(({ id, tags: own }) => own.map((tag) => [tag, id]));
     await insertRows(session, "usage_series_tags", ["tag", "series"], tags, "ON CONFLICT DO NOTHING");
 
-    const hours = changes.map(({ startAt, series: key, amounts }) => ({ span: hourMs, startAt, key, amounts }));
-    const rows = [...hours, ...byDay(hours)].map(({ span, startAt, key, amounts }) => ({
+    const row = (span: number, change: Change): SqlValue[] => [
       span,
-      startAt,
-      id: series.get(key)?.id ?? 0n,
-      amounts,
-    }));
-    rows.sort((a, b) => a.span - b.span || a.startAt - b.startAt || (a.id < b.id ? -1 : 1));
-    const values = rows.map(({ span, startAt, id, amounts }): SqlValue[] => [span, startAt, id, ...amounts]);
-    await insertRows(session, "usage_sums", ["span", "start_at", "series", ...sumColumns], values, addUp);
+      change.startAt,
+      change.series.id,
+      ...change.amounts,
+    ];
+    const rows = [
+      ...changes.sort(byTime).map((change) => row(hourMs, change)),
+      ...byDay(changes).map((change) => row(dayMs, change)),
+    ];
+    await insertRows(session, "usage_sums", ["span", "start_at", "series", ...sumColumns], rows, addUp);
   }
 
-  #change(at: number, series: string, amounts: readonly number[], sign: 1 | -1): void {
-    const startAt = at - (at % hourMs);
-    const key = `${startAt} ${series}`;
-    const known = this.#sums.get(key);
-    const change = known ?? { startAt, series, amounts: new Array<number>(amounts.length).fill(0) };
-    if (known === undefined) this.#sums.set(key, change);
-    for (let i = 0; i < amounts.length; i++) change.amounts[i] = (change.amounts[i] ?? 0) + sign * (amounts[i] ?? 0);
+  #change(record: ExchangeRecord, target: ServedBy | undefined): Change {
+    const startAt = record.at - (record.at % hourMs);
+    const hour = this.#hours.get(startAt) ?? new Map<string, Change>();
+    this.#hours.set(startAt, hour);
+    const key = seriesKey(record, target);
+    const known = hour.get(key);
+    if (known !== undefined) return known;
+    const amounts = new Array<number>(sumColumns.length).fill(0);
+    const made = { startAt, series: seriesOf(record, target), amounts };
+    hour.set(key, made);
+    return made;
   }
 }
 
-interface SpanChange {
-  readonly span: number;
-  readonly startAt: number;
-  readonly key: string;
-  readonly amounts: readonly number[];
+function addAt(amounts: number[], column: SumColumn, amount: number): void {
+  const i = position[column];
+  amounts[i] = (amounts[i] ?? 0) + amount;
 }
 
-function byDay(hours: readonly SpanChange[]): SpanChange[] {
-  const groups = Map.groupBy(hours, ({ startAt, key }) => `${startAt - (startAt % dayMs)} ${key}`);
-  return [...groups.values()].map((group): SpanChange => {
-    const { startAt = 0, key = "" } = group[0] ?? {};
+function byId(a: UsageSeries, b: UsageSeries): number {
+  return a.id < b.id ? -1 : 1;
+}
+
+function byTime(a: Change, b: Change): number {
+  return a.startAt - b.startAt || byId(a.series, b.series);
+}
+
+function byDay(hours: readonly Change[]): Change[] {
+  const dayOf = ({ startAt }: Change): number => startAt - (startAt % dayMs);
+  const groups = Map.groupBy(hours, (change) => `${dayOf(change)} ${change.series.id}`);
+  const days = [...groups.values()].flatMap((group): Change[] => {
+    const [first] = group;
+    if (first === undefined) return [];
     const amounts = sumColumns.map((_, i) => group.reduce((sum, change) => sum + (change.amounts[i] ?? 0), 0));
-    return { span: dayMs, startAt: startAt - (startAt % dayMs), key, amounts };
+    return [{ startAt: dayOf(first), series: first.series, amounts }];
   });
+  return days.sort(byTime);
 }

@@ -1,7 +1,7 @@
 import type { SqlRow, SqlValue } from "../sql/sql-database.ts";
 import { SqlError } from "../sql/sql-error.ts";
 import { sqliteFailure } from "./sqlite-failure.ts";
-import type { SqliteAnswer, SqliteRequest } from "./sqlite-message.ts";
+import { packParams, type SqliteAnswer, type SqliteRequest, unpack } from "./sqlite-message.ts";
 
 interface Waiting {
   readonly resolve: (rows: readonly SqlRow[]) => void;
@@ -37,7 +37,7 @@ export class SqliteThread {
   }
 
   query(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
-    return this.#ask({ op: "query", sql, params });
+    return this.#ask({ op: "query", sql, params: packParams(params) });
   }
 
   /** Closes the file after what was asked before, then ends the thread. */
@@ -59,7 +59,7 @@ export class SqliteThread {
   #answered(answer: SqliteAnswer): void {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
-    if ("rows" in answer) waiting?.resolve(answer.rows);
+    if ("rows" in answer) waiting?.resolve(unpack(answer.rows));
     else waiting?.reject(sqliteFailure(answer.error.message, answer.error.code));
   }
 

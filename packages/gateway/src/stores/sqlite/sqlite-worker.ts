@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { exactInteger } from "../sql/exact-integer.ts";
 import type { SqlRow, SqlValue } from "../sql/sql-database.ts";
-import type { SqliteAnswer, SqliteRequest } from "./sqlite-message.ts";
+import { packRows, type SqliteAnswer, type SqliteRequest, unpack } from "./sqlite-message.ts";
 
 declare const self: Worker;
 
@@ -75,7 +75,7 @@ function answer(request: SqliteRequest): SqliteAnswer {
   try {
     if (request.op === "open") open(request.path, request.readOnly);
     else if (request.op === "close") close();
-    else return { id: request.id, rows: query(request.sql, request.params) };
+    else return { id: request.id, rows: packRows(query(request.sql, unpack(request.params))) };
     return { id: request.id, rows: [] };
   } catch (thrown) {
     const { message, code } = thrown as { message?: string; code?: string };

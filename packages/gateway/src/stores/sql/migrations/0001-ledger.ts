@@ -118,7 +118,6 @@ const indexes = [
   "CREATE INDEX exchanges_id ON exchanges (id)",
   "CREATE INDEX exchanges_key ON exchanges (key_id, at)",
   "CREATE INDEX exchanges_failed ON exchanges (at) WHERE outcome <> 'ok'",
-  "CREATE INDEX exchange_tags_tag ON exchange_tags (tag, at)",
   "CREATE INDEX usage_series_tags_series ON usage_series_tags (series)",
 ];
 
@@ -131,8 +130,8 @@ export const ledger: Migration = {
     const clustered = dialect === "sqlite" ? " WITHOUT ROWID" : "";
     return [
       exchanges + byDay,
-      attempts + byDay,
-      exchangeTags + byDay,
+      attempts + byDay + clustered,
+      exchangeTags + byDay + clustered,
       series,
       seriesTags + clustered,
       sums + clustered,

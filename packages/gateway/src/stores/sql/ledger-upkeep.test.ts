@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test";
+import { FakeClock } from "../../../test/fixtures/fake-clock.ts";
+import type { GatewayError } from "../../core/errors.ts";
+import type { LedgerDatabase } from "../../ledger/ledger-database.ts";
+import { LedgerUpkeep } from "./ledger-upkeep.ts";
+
+const day = 86_400_000;
+
+function start(retentionDays: number) {
+  const clock = new FakeClock();
+  const calls: string[] = [];
+  const alerts: GatewayError[] = [];
+  const ledger = {
+    prepareUntil: async (untilMs: number) => void calls.push(`prepare ${(untilMs - clock.now()) / day}`),
+    prune: async (beforeMs: number) => calls.push(`prune ${(clock.now() - beforeMs) / day}`),
+  };
+  const state = { down: false };
+  const database = async (): Promise<LedgerDatabase> => {
+    if (state.down) throw new Error("down");
+    return ledger as unknown as LedgerDatabase;
+  };
+  const alert = (error: GatewayError): void => void alerts.push(error);
+  return { clock, calls, alerts, state, upkeep: new LedgerUpkeep({ database, clock, retentionDays, alert }) };
+}
+
+test("once an hour coming days are prepared and old ones deleted, until it is stopped", async () => {
+  const { clock, calls, upkeep } = start(400);
+  await clock.advance(60_000);
+  expect(calls).toEqual(["prepare 3", "prune 400"]);
+  await clock.advance(2 * 3_600_000);
+  expect(calls).toHaveLength(6);
+  upkeep.stop();
+  await clock.advance(day);
+  expect(calls).toHaveLength(6);
+  expect(clock.waiting).toBe(0);
+});
+
+test("without retention nothing is deleted", async () => {
+  const { clock, calls, upkeep } = start(0);
+  await clock.advance(60_000);
+  expect(calls).toEqual(["prepare 3"]);
+  upkeep.stop();
+});
+
+test("a database that is away is told of and tried again an hour later", async () => {
+  const { clock, calls, alerts, state, upkeep } = start(1);
+  state.down = true;
+  await clock.advance(60_000);
+  expect(alerts.map(({ code }) => code)).toEqual(["store_unavailable"]);
+  state.down = false;
+  await clock.advance(3_600_000);
+  expect(calls).toEqual(["prepare 3", "prune 1"]);
+  upkeep.stop();
+});
