@@ -7,18 +7,19 @@ import { systemClock } from "../../packages/gateway/src/lib/clock.ts";
 import { systemRandomness } from "../../packages/gateway/src/lib/ids.ts";
 import { JournalLedger } from "../../packages/gateway/src/stores/journal/journal-ledger.ts";
 import { openSqlDatabase } from "../../packages/gateway/src/stores/open-sql-database.ts";
-import { connectLedger } from "../../packages/gateway/src/stores/sql/connect-ledger.ts";
+import { MigratedDatabase } from "../../packages/gateway/src/stores/sql/migrated-database.ts";
+import { SqlLedgerDatabase } from "../../packages/gateway/src/stores/sql/sql-ledger-database.ts";
 import { exchangeOf, localTarget } from "../../packages/gateway/test/fixtures/ledger-rows.ts";
 
 const rounds = 40;
 const perRound = 2_000;
 
 const dir = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
-const database = await openSqlDatabase(process.argv[2] ?? `sqlite:${join(dir, "ledger.sqlite")}`);
+const database = new MigratedDatabase(await openSqlDatabase(process.argv[2] ?? `sqlite:${join(dir, "ledger.sqlite")}`));
 const randomness = systemRandomness();
 const ledger = new JournalLedger({
   dir,
-  database: connectLedger(database),
+  database: async () => new SqlLedgerDatabase(database),
   clock: systemClock,
   randomness,
   journalMaxBytes: 1 << 30,

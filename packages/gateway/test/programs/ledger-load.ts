@@ -7,17 +7,18 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { systemRandomness } from "../../src/lib/ids.ts";
 import { JournalLedger } from "../../src/stores/journal/journal-ledger.ts";
 import { openSqlDatabase } from "../../src/stores/open-sql-database.ts";
-import { connectLedger } from "../../src/stores/sql/connect-ledger.ts";
+import { MigratedDatabase } from "../../src/stores/sql/migrated-database.ts";
+import { SqlLedgerDatabase } from "../../src/stores/sql/sql-ledger-database.ts";
 import { attemptOf, exchangeOf, localTarget } from "../fixtures/ledger-rows.ts";
 
 const [dir = "", url = "", lanes = "8"] = process.argv.slice(2);
 const print = (line: string): number => writeSync(1, `${line}\n`);
 
-const database = await openSqlDatabase(url);
+const database = new MigratedDatabase(await openSqlDatabase(url));
 const randomness = systemRandomness();
 const ledger = new JournalLedger({
   dir,
-  database: connectLedger(database),
+  database: async () => new SqlLedgerDatabase(database),
   clock: systemClock,
   randomness,
   journalMaxBytes: 1 << 30,

@@ -19,15 +19,16 @@ function distinct(rows: readonly LedgerRow[]): LedgerRow[] {
 
 async function insert(session: SqlSession, rows: readonly LedgerRow[], sums: SumChanges): Promise<LedgerRow[]> {
   const suffix = "ON CONFLICT (at, id) DO NOTHING RETURNING id";
-  const returned = await insertRows(session, "exchanges", exchangeColumns, rows.map(encodeExchange), suffix);
-  const inserted = new Set(returned.map((row) => row["id"]));
-  const fresh = rows.filter(({ record }) => inserted.has(record.id));
+  const returned = await insertRows(session, "exchanges", exchangeColumns, rows, encodeExchange, suffix);
+  const inserted = returned.length === rows.length ? undefined : new Set(returned.map((row) => row["id"]));
+  const fresh = inserted === undefined ? [...rows] : rows.filter(({ record }) => inserted.has(record.id));
   const attempts = fresh.flatMap(({ record }) =>
-    record.attempts.map((attempt, number) => encodeAttempt(record, attempt, number)),
+    record.attempts.map((attempt, number) => ({ record, attempt, number })),
   );
-  await insertRows(session, "attempts", attemptColumns, attempts, "ON CONFLICT DO NOTHING");
+  await insertRows(session, "attempts", attemptColumns, attempts, encodeAttempt, "ON CONFLICT DO NOTHING");
   const tags = fresh.flatMap(({ record }) => storedTags(record.tags).map((tag) => [record.at, tag, record.id]));
-  await insertRows(session, "exchange_tags", ["at", "tag", "exchange_id"], tags, "ON CONFLICT DO NOTHING");
+  const tagColumns = ["at", "tag", "exchange_id"];
+  await insertRows(session, "exchange_tags", tagColumns, tags, (row) => row, "ON CONFLICT DO NOTHING");
   for (const { record } of fresh) sums.add(record, 1);
   return fresh;
 }

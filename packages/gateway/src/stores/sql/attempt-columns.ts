@@ -33,8 +33,15 @@ function encodeRawUsage(rawUsage: unknown): string | null {
   return json !== null && json.length > maxRawUsage ? '"longer than the ledger keeps"' : json;
 }
 
-/** In the order of `attemptColumns`; `number` counts from 0. */
-export function encodeAttempt(record: ExchangeRecord, attempt: AttemptRecord, number: number): SqlValue[] {
+/** One try of an exchange; `number` counts from 0. */
+export interface NumberedAttempt {
+  readonly record: ExchangeRecord;
+  readonly attempt: AttemptRecord;
+  readonly number: number;
+}
+
+/** In the order of `attemptColumns`. */
+export function encodeAttempt({ record, attempt, number }: NumberedAttempt): SqlValue[] {
   return [
     storedInteger(record.at),
     storedText(record.id, 100),

@@ -10,31 +10,30 @@ function statement(table: string, columns: readonly string[], rows: number, suff
   return `INSERT INTO ${table} (${columns.join(",")}) VALUES ${values} ${suffix}`;
 }
 
-/** Much quicker than `flat`. */
-function flatten(rows: readonly (readonly SqlValue[])[], start: number, size: number): SqlValue[] {
-  const values: SqlValue[] = [];
-  for (let i = start; i < start + size; i++) for (const value of rows[i] ?? []) values.push(value);
-  return values;
-}
-
 const texts = new Map<string, string>();
 
-/** Inserts rows of many values with few statements; `suffix` is what stands behind the values. Returns what that returns. */
-export async function insertRows(
+/**
+ * Inserts rows of many values with few statements; `suffix` is what stands behind the values. Returns what that returns.
+ * Rows are encoded a statement at a time, so that a large batch never holds up requests.
+ */
+export async function insertRows<T>(
   session: SqlSession,
   table: string,
   columns: readonly string[],
-  rows: readonly (readonly SqlValue[])[],
+  items: readonly T[],
+  encode: (item: T) => readonly SqlValue[],
   suffix = "",
 ): Promise<SqlRow[]> {
   const returned: SqlRow[] = [];
-  for (let start = 0; start < rows.length; ) {
-    const left = rows.length - start;
+  for (let start = 0; start < items.length; ) {
+    const left = items.length - start;
     const size = left >= largestChunk ? largestChunk : 2 ** Math.floor(Math.log2(left));
     const key = `${table} ${size} ${suffix}`;
     const sql = texts.get(key) ?? statement(table, columns, size, suffix);
     texts.set(key, sql);
-    returned.push(...(await session.query(sql, flatten(rows, start, size))));
+    const values: SqlValue[] = [];
+    for (const item of items.slice(start, start + size)) for (const value of encode(item)) values.push(value);
+    returned.push(...(await session.query(sql, values)));
     start += size;
   }
   return returned;

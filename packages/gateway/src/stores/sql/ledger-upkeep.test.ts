@@ -10,17 +10,17 @@ function start(retentionDays: number) {
   const clock = new FakeClock();
   const calls: string[] = [];
   const alerts: GatewayError[] = [];
-  const ledger = {
-    prepareUntil: async (untilMs: number) => void calls.push(`prepare ${(untilMs - clock.now()) / day}`),
-    prune: async (beforeMs: number) => calls.push(`prune ${(clock.now() - beforeMs) / day}`),
-  };
   const state = { down: false };
-  const database = async (): Promise<LedgerDatabase> => {
+  const told = async (call: string): Promise<number> => {
     if (state.down) throw new Error("down");
-    return ledger as unknown as LedgerDatabase;
+    return calls.push(call);
   };
+  const ledger = {
+    prepareUntil: (untilMs: number) => told(`prepare ${(untilMs - clock.now()) / day}`),
+    prune: (beforeMs: number) => told(`prune ${(clock.now() - beforeMs) / day}`),
+  } as unknown as LedgerDatabase;
   const alert = (error: GatewayError): void => void alerts.push(error);
-  return { clock, calls, alerts, state, upkeep: new LedgerUpkeep({ database, clock, retentionDays, alert }) };
+  return { clock, calls, alerts, state, upkeep: new LedgerUpkeep({ ledger, clock, retentionDays, alert }) };
 }
 
 test("once an hour coming days are prepared and old ones deleted, until it is stopped", async () => {

@@ -4,8 +4,8 @@ import type { Clock } from "../../lib/clock.ts";
 import { dayMs, hourMs } from "./usage-sums.ts";
 
 export interface LedgerUpkeepOptions {
-  /** Gives the database, or rejects while it cannot be reached: that hour's work then waits for the next. */
-  readonly database: () => Promise<LedgerDatabase>;
+  /** While it cannot be reached, an hour's work waits for the next. */
+  readonly ledger: LedgerDatabase;
   readonly clock: Clock;
   /** 0 keeps rows for ever. */
   readonly retentionDays: number;
@@ -43,8 +43,7 @@ export class LedgerUpkeep {
 
   /** One round, at once. */
   async run(): Promise<void> {
-    const { database, clock, retentionDays } = this.#options;
-    const ledger = await database();
+    const { ledger, clock, retentionDays } = this.#options;
     const nowMs = clock.now();
     await ledger.prepareUntil(nowMs + aheadMs);
     if (retentionDays > 0) await ledger.prune(nowMs - retentionDays * dayMs);

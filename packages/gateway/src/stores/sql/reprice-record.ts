@@ -20,8 +20,10 @@ export function repriceRecord(record: ExchangeRecord, prices: PriceBook): Exchan
   const attempts = record.attempts.map((attempt) => repriceAttempt(attempt, record.at, prices));
   const costs = attempts.flatMap(({ cost }) => cost ?? []);
   const reference = prices.referencePrice(record.at);
-  const answer = attempts.findLast(({ target, error }) => target === record.served?.target && error === undefined);
-  const referred = reference !== undefined && answer !== undefined && hasTokens(answer.usage);
+  const last = attempts.at(-1);
+  // As at settlement: only what an answer used is compared.
+  const answer = last?.target === record.served?.target ? last : undefined;
+  const referred = reference !== undefined && answer !== undefined && answer.usage.outputTokens > 0;
   return {
     ...record,
     attempts,

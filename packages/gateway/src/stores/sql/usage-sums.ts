@@ -1,4 +1,4 @@
-import type { ExchangeRecord, ServedBy } from "../../core/exchange-record.ts";
+import type { AttemptRecord, ExchangeRecord, ServedBy } from "../../core/exchange-record.ts";
 import { lastTarget } from "./exchange-columns.ts";
 import { insertRows } from "./insert-rows.ts";
 import type { SqlSession, SqlValue } from "./sql-database.ts";
@@ -39,6 +39,7 @@ interface Change {
 }
 
 const position = Object.fromEntries(sumColumns.map((column, i) => [column, i])) as Record<SumColumn, number>;
+const firstToken = position.input_tokens;
 
 /** Changes of the sums that one transaction makes, collected before they are written. */
 export class SumChanges {
@@ -47,18 +48,13 @@ export class SumChanges {
 
   /** Adds everything of one exchange, or takes it away with `sign` −1. */
   add(record: ExchangeRecord, sign: 1 | -1): void {
+    const last = lastTarget(record);
+    const { amounts } = this.#change(record, last);
     for (const attempt of record.attempts) {
-      const { amounts } = this.#change(record, attempt);
-      const add = (column: SumColumn, amount: number): void => addAt(amounts, column, sign * amount);
-      add("attempts", 1);
-      encodeTokens(attempt.usage).forEach((tokens, i) => {
-        add(tokenColumns[i] ?? "attempts", tokens);
-      });
-      if (attempt.cost === undefined) continue;
-      add("cost_nano", storedInteger(attempt.cost));
-      add("priced", 1);
+      const isLast =
+        attempt.target === last?.target && attempt.model === last.model && attempt.upstream === last.upstream;
+      this.#addAttempt(isLast ? amounts : this.#change(record, attempt).amounts, attempt, sign);
     }
-    const { amounts } = this.#change(record, lastTarget(record));
     const add = (column: SumColumn, amount: number): void => addAt(amounts, column, sign * amount);
     add("requests", 1);
     if (record.outcome === "error" || record.outcome === "interrupted") add("errors", 1);
@@ -76,15 +72,25 @@ export class SumChanges {
     add("first_contents", 1);
   }
 
+  #addAttempt(amounts: number[], attempt: AttemptRecord, sign: 1 | -1): void {
+    addAt(amounts, "attempts", sign);
+    const tokens = encodeTokens(attempt.usage);
+    for (let i = 0; i < tokens.length; i++) {
+      amounts[firstToken + i] = (amounts[firstToken + i] ?? 0) + sign * (tokens[i] ?? 0);
+    }
+    if (attempt.cost === undefined) return;
+    addAt(amounts, "cost_nano", sign * storedInteger(attempt.cost));
+    addAt(amounts, "priced", sign);
+  }
+
   /** Writes in one order everywhere, so that two processes never wait for each other. */
   async write(session: SqlSession): Promise<void> {
     const hours = [...this.#hours.values()].flatMap((changes) => [...changes.values()]);
     const changes = hours.filter(({ amounts }) => amounts.some((amount) => amount !== 0));
     const series = [...new Map(changes.map((change) => [change.series.id, change.series])).values()].sort(byId);
-    const seriesRows = series.map(({ values }) => values);
-    await insertRows(session, "usage_series", seriesColumns, seriesRows, "ON CONFLICT DO NOTHING");
+    await insertRows(session, "usage_series", seriesColumns, series, ({ values }) => values, "ON CONFLICT DO NOTHING");
     const tags = series.flatMap(({ id, tags: own }) => own.map((tag) => [tag, id]));
-    await insertRows(session, "usage_series_tags", ["tag", "series"], tags, "ON CONFLICT DO NOTHING");
+    await insertRows(session, "usage_series_tags", ["tag", "series"], tags, (row) => row, "ON CONFLICT DO NOTHING");
 
     const row = (span: number, change: Change): SqlValue[] => [
       span,
@@ -96,7 +102,7 @@ export class SumChanges {
       ...changes.sort(byTime).map((change) => row(hourMs, change)),
       ...byDay(changes).map((change) => row(dayMs, change)),
     ];
-    await insertRows(session, "usage_sums", ["span", "start_at", "series", ...sumColumns], rows, addUp);
+    await insertRows(session, "usage_sums", ["span", "start_at", "series", ...sumColumns], rows, (row) => row, addUp);
   }
 
   #change(record: ExchangeRecord, target: ServedBy | undefined): Change {
