@@ -14,6 +14,9 @@ export const signInBody = z.strictObject({
 
 export const setupBody = z.strictObject({ token: z.string().min(1).max(200), email, password: newPassword });
 
+export const changePasswordBody = z.strictObject({ current: presentedPassword, password: newPassword });
+export const passwordChangedAnswer = z.strictObject({ changed: z.literal(true) });
+
 export const sessionAnswer = z.strictObject({
   kind: z.enum(["session", "token", "operator"]),
   user: z.string().nullable().describe("Id; null for the operator's token."),

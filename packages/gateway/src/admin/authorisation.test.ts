@@ -12,6 +12,7 @@ const table: Readonly<Record<string, Role | "public">> = {
   "GET /admin/v1/oidc/callback": "public",
   "GET /admin/v1/session": "member",
   "DELETE /admin/v1/session": "member",
+  "PUT /admin/v1/session/password": "member",
   "GET /admin/v1/sessions": "member",
   "DELETE /admin/v1/sessions/:id": "member",
   "GET /admin/v1/keys": "member",
