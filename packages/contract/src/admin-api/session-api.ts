@@ -14,6 +14,9 @@ export const signInBody = z.strictObject({
 
 export const setupBody = z.strictObject({ token: z.string().min(1).max(200), email, password: newPassword });
 
+export const changePasswordBody = z.strictObject({ current: presentedPassword, password: newPassword });
+export const passwordChangedAnswer = z.strictObject({ changed: z.literal(true) });
+
 export const sessionAnswer = z.strictObject({
   kind: z.enum(["session", "token", "operator"]),
   user: z.string().nullable().describe("Id; null for the operator's token."),
@@ -43,6 +46,14 @@ export const signInOptionsAnswer = z.strictObject({
 
 export const signedOutAnswer = z.strictObject({ signed_out: z.literal(true) });
 
+export const oidcLoginQuery = z.strictObject({
+  return_to: z
+    .string()
+    .max(500)
+    .regex(/^\/(?![/\\])[\x21-\x7e]*$/, "a path of this gateway")
+    .default("/admin/v1/session")
+    .describe("Where the browser goes in the end."),
+});
 export const oidcCallbackQuery = z.looseObject({
   state: z.string().max(500).optional(),
   code: z.string().max(4000).optional(),

@@ -356,6 +356,7 @@ describe("config, credentials and the audit log", () => {
   test("who changed what stands in the audit log, with the address", async () => {
     const admin = await account("admin");
     const { json: key } = await admin.call("POST", "/keys", { name: "first" });
+    await rig.clock.advance(1_000);
     await admin.call("PATCH", `/keys/${key.id}`, { tags: ["x"] });
     const { json } = await call("GET", `/audit?subject=key:${key.id}`);
     expect(json.data).toMatchObject([

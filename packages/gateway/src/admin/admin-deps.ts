@@ -12,7 +12,7 @@ import type { PriceBook } from "../ledger/price-book.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import type { Secret } from "../lib/secret.ts";
-import type { OidcSettings } from "./oidc-settings.ts";
+import type { OidcSettings } from "./oidc/oidc-settings.ts";
 
 /** The parts of the running gateway that the admin API sees, as ports. */
 export interface AdminDeps {

@@ -3,6 +3,7 @@ import type { AdminRoute } from "./admin-route.ts";
 import { litellmKeyRoutes } from "./litellm/litellm-key-routes.ts";
 import { litellmOwnerRoutes } from "./litellm/litellm-owner-routes.ts";
 import { litellmReportRoutes } from "./litellm/litellm-report-routes.ts";
+import { oidcRoutes } from "./oidc/oidc-routes.ts";
 import { PasswordGate } from "./password-gate.ts";
 import { auditRoutes } from "./routes/audit-routes.ts";
 import { budgetRoutes } from "./routes/budget-routes.ts";
@@ -23,6 +24,7 @@ export function adminRoutes(deps: AdminDeps): readonly AdminRoute[] {
   const gate = new PasswordGate(deps.passwords);
   return [
     ...sessionRoutes(deps, gate),
+    ...oidcRoutes(deps),
     ...keyRoutes(deps),
     ...teamRoutes(deps),
     ...userRoutes(deps, gate),

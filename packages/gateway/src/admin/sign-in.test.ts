@@ -175,6 +175,24 @@ describe("signing in with a password", () => {
     expect((await signIn("another long password")).status).toBe(401);
   });
 
+  test("people change their own password, knowing the old one, and their other sessions end", async () => {
+    const other = await signedIn();
+    const browser = browserOf(await signIn());
+    const change = (current: string) =>
+      rig.call("PUT", `${path}/password`, {
+        headers: pageHeaders(browser),
+        body: { current, password: "a password that is new" },
+      });
+    expect((await change("wrong")).json.error.param).toBe("current");
+    expect((await change(owner.password)).json).toEqual({ changed: true });
+    expect((await rig.call("GET", path, { headers: { cookie: other.cookie } })).status).toBe(401);
+    expect((await rig.call("GET", path, { headers: { cookie: browser.cookie } })).status).toBe(200);
+    expect((await signIn()).status).toBe(401);
+    expect((await signIn("a password that is new")).status).toBe(201);
+    const body = { current: "any", password: "a password that is new" };
+    expect((await rig.call("PUT", `${path}/password`, { token: operatorToken, body })).status).toBe(409);
+  });
+
   test("a changed CSRF token, a missing origin and another site's origin are refused", async () => {
     const browser = await signedIn();
     const headers = pageHeaders(browser);

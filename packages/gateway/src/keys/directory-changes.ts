@@ -45,10 +45,12 @@ async function refuseDuplicates<K extends DirectoryKind>(
 export function recordChanges(rows: DirectoryRows, actor: Actor, source: ChangeSource): RecordedChanges {
   const { clock, randomness } = source;
   let mirrored = false;
+  let written = 0;
 
   const write = async (action: string, subject: string, before: unknown, after: unknown): Promise<void> => {
     const entry: AuditEntry = {
-      id: randomness.id(),
+      // Counted, so that what one change did is listed in the order it was done.
+      id: `${String(written++).padStart(4, "0")}${randomness.id()}`,
       version: 1,
       createdAt: clock.now(),
       actor: actor.name,

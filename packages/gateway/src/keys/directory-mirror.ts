@@ -49,9 +49,7 @@ export class DirectoryMirror {
       this.#again = true;
       return this.#running;
     }
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running = this.#run();
     return this.#running;
   }
 
@@ -73,6 +71,8 @@ export class DirectoryMirror {
       this.#again = false;
       done = await this.#loadIfChanged();
     } while (this.#again && !this.#stopped);
+    // At once with the look at `#again`: a call that comes later must begin anew.
+    this.#running = undefined;
     return done;
   }
 

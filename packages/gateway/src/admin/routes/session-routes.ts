@@ -1,4 +1,6 @@
 import {
+  changePasswordBody,
+  passwordChangedAnswer,
   sessionAnswer,
   sessionPage,
   setupBody,
@@ -60,7 +62,7 @@ function signInRoutes(deps: AdminDeps, gate: PasswordGate, lockOut: LockOut): re
       status: 201,
       async handle({ body, request }) {
         const address = deps.addressOf(request);
-        const subjects = ["setup", `address ${address}`];
+        const subjects = [`address ${address}`];
         lockOut.begin(subjects);
         const expected = deps.firstRun.token();
         if (expected === undefined || !sameText(deps.hash(body.token), deps.hash(expected.reveal()))) {
@@ -98,6 +100,36 @@ async function endSession(id: string, user: string | undefined, deps: AdminDeps,
     const session = await changes.get("session", id);
     if (session === undefined || session.user !== user) throw notFound("session", id);
     await changes.remove("session", id);
+  });
+}
+
+function passwordRoute(deps: AdminDeps, gate: PasswordGate, lockOut: LockOut): AdminRoute {
+  return adminRoute({
+    method: "put",
+    path: "/admin/v1/session/password",
+    permission: "session.own",
+    summary: "Change one's own password; every other session ends",
+    body: changePasswordBody,
+    answer: passwordChangedAnswer,
+    async handle({ body, by, actor }) {
+      const user = by.userId === undefined ? undefined : await deps.directory.get("user", by.userId);
+      if (user?.passwordHash === undefined) throw new GatewayError("conflict", "This account has no password.");
+      const subjects = [`account ${user.name}`];
+      lockOut.begin(subjects);
+      if (!(await gate.verify(body.current, user.passwordHash))) {
+        throw new GatewayError("role_forbids", "The current password is wrong.", { param: "current" });
+      }
+      lockOut.succeeded(subjects);
+      const passwordHash = await gate.hash(body.password);
+      await deps.directory.change(actor, async (changes) => {
+        const { items } = await changes.list("session", { limit: 1000, where: { user: user.id } });
+        for (const { id } of items) {
+          if (id !== by.session?.id) await changes.remove("session", id, "session.revoked");
+        }
+        await changes.update("user", { ...user, passwordHash }, "user.password_changed");
+      });
+      return { changed: true as const };
+    },
   });
 }
 
@@ -162,5 +194,6 @@ function ownSessionRoutes(deps: AdminDeps): readonly AdminRoute[] {
 
 /** First run, signing in and out, and one's own sessions. */
 export function sessionRoutes(deps: AdminDeps, gate: PasswordGate): readonly AdminRoute[] {
-  return [...signInRoutes(deps, gate, new LockOut(deps.clock)), ...ownSessionRoutes(deps)];
+  const lockOut = new LockOut(deps.clock);
+  return [...signInRoutes(deps, gate, lockOut), passwordRoute(deps, gate, lockOut), ...ownSessionRoutes(deps)];
 }

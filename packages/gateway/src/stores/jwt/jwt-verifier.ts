@@ -3,7 +3,7 @@ import type { JWTPayload, RemoteJWKSet } from "jose";
 import { GatewayError } from "../../core/errors.ts";
 import type { TokenClaims, TokenVerifier } from "../../keys/token-verifier.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { fetchBounded } from "./fetch-bounded.ts";
+import { fetchBounded } from "../../lib/fetch-bounded.ts";
 
 /** An issuer whose signed tokens are taken like keys. */
 export interface JwtIssuer {

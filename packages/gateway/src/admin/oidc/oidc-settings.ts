@@ -1,5 +1,5 @@
 import type { Role } from "@fairlead/contract/names";
-import type { Secret } from "../lib/secret.ts";
+import type { Secret } from "../../lib/secret.ts";
 
 /** How people sign in through an identity provider. */
 export interface OidcSettings {
