@@ -67,7 +67,7 @@ describe("fairlead keys", () => {
       expect.objectContaining({ scope: { key: made.id }, requests_per_minute: 60, concurrency: 4 }),
     );
     const list = await told("keys list --team search");
-    expect(list).toMatch(/^NAME +ID +KEY +TEAM +MODELS +EXPIRES +STATE\nrobot +\S+ +fl-\S+… +search +small, large /);
+    expect(list).toMatch(/^NAME +ID +KEY +TEAM +MODELS +EXPIRES +STATE\nrobot +\S+ +fl-\S+ +search +small, large /);
     expect(list).not.toContain(made.key);
     expect(await told("keys show robot")).toContain("aliases     fast → small");
   });

@@ -85,6 +85,23 @@ test("asks with the upstream's key and version header, directly and without redi
   });
 });
 
+test("asks a server without a preset the way its protocol is asked", async () => {
+  const calls: { url: string; init: BunFetchRequestInit }[] = [];
+  const fetch: GetFetch = async (url, init) => {
+    calls.push({ url, init });
+    return list("m");
+  };
+  const own = {
+    placement: "local",
+    protocol: "anthropic-messages",
+    baseUrl: "http://127.0.0.1:9/v1",
+    models: [{ id: "m" }],
+  };
+  await runDoctor({ resolved: resolve({ own }), fetch });
+  expect(calls[0]?.url).toBe("http://127.0.0.1:9/v1/models?limit=1000");
+  expect(calls[0]?.init.headers).toMatchObject({ "anthropic-version": "2023-06-01" });
+});
+
 test("the table shows every upstream, then what to do", async () => {
   const fetch: GetFetch = async (url) => (url.includes(":8000") ? list("qwen2.5-7b") : failing("ConnectionRefused")());
   const resolved = resolve({ vllm, ollama: { preset: "ollama", models: [{ id: "m" }] } });

@@ -207,6 +207,25 @@ general_settings: { master_key: sk-1234 }
     expect(Object.values(config.limits).map(({ requestsPerMinute }) => requestsPerMinute)).toEqual([10, 20]);
   });
 
+  test("keeps keys apart that differ, limits beside the parameters, and what a model can do", () => {
+    const it = imported(`
+model_list:
+  - { model_name: m, litellm_params: { model: gpt-4o, api_key: sk-one }, rpm: 3, tpm: 20_000 }
+  - { model_name: m, litellm_params: { model: gpt-4o, api_key: sk-two } }
+  - { model_name: n, litellm_params: { model: gpt-4.1, api_key: sk-one } }
+  - model_name: llava
+    litellm_params: { model: openai/llava, api_base: "http://localhost:8000/v1" }
+    model_info: { supports_vision: True, supports_function_calling: true }
+`);
+    const { config, resolved } = it.load();
+    expect(it.report.variables).toEqual({ OPENAI_API_KEY: "key of openai", OPENAI_API_KEY_2: "key of openai" });
+    expect(config.limits).toMatchObject({ openai: { requestsPerMinute: 3, tokensPerMinute: 20_000 } });
+    const named = (name: string) => resolved.catalogue.names.get(name)?.targets ?? [];
+    expect(named("m").map(({ id }) => id as string)).toEqual(["openai/gpt-4o", "openai-2/gpt-4o"]);
+    expect(named("n").map(({ id }) => id as string)).toEqual(["openai-3/gpt-4.1"]);
+    expect([...(named("llava")[0]?.capabilities ?? [])]).toEqual(["tools", "json_schema", "vision"]);
+  });
+
   test("serves what Fairlead knows of a provider where a pattern meant all of it", () => {
     const it = imported(`
 model_list:

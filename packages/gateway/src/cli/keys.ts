@@ -55,7 +55,7 @@ export async function listKeys(
   const rows = keys.map((key) => [
     key.name,
     key.id,
-    `${key.prefix}…`,
+    key.prefix,
     key.team ?? "-",
     listText(key.models, "all"),
     timeText(key.expires_at),
@@ -69,7 +69,7 @@ function describe(key: KeyAnswer, nowMs: number): string {
   const lines: readonly (readonly [string, string])[] = [
     ["name", key.name],
     ["id", key.id],
-    ["key", `${key.prefix}…`],
+    ["key", key.prefix],
     ["state", stateOf(key, nowMs)],
     ["team", key.team ?? "-"],
     ["user", key.user ?? "-"],

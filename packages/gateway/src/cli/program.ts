@@ -1,7 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ConfigError } from "../config/config-error.ts";
+import { adminCommands } from "./admin-commands.ts";
+import { CommandError } from "./command-error.ts";
 import { type CommandResult, runConfigCheck } from "./config-check.ts";
 import { runDoctor } from "./doctor.ts";
+import { importCommand } from "./import-command.ts";
 import { prepareConfig, type ServeOptions } from "./load.ts";
 import { serve } from "./serve.ts";
 import { StartError } from "./start-error.ts";
@@ -75,6 +78,8 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
       .action(async (path: string, { json }: { json: boolean }) => finish(await runConfigCheck({ path, env, json }))),
   );
   root.addCommand(config);
+  for (const command of adminCommands(env, finish)) root.addCommand(command);
+  root.addCommand(importCommand(finish));
   root.addCommand(
     new Command("simulate")
       .description("run a simulated upstream")
@@ -130,7 +135,7 @@ function explain(thrown: unknown): number {
     process.stderr.write(`fairlead simulate: ${thrown.message}\n`);
     return exit.wrong;
   }
-  if (thrown instanceof StartError) {
+  if (thrown instanceof StartError || thrown instanceof CommandError) {
     process.stderr.write(`fairlead: ${thrown.message}\n`);
     return exit.failed;
   }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Gateway, Snapshot } from "../build-gateway.ts";
 import { fetchStoredSecrets } from "../config/fetch-stored-secrets.ts";
 import { createPriceBook } from "../config/price-book/create-price-book.ts";
+import { LibraryPrices } from "../config/price-book/library-prices.ts";
 import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
 import type { StorageSettings } from "../config/resolve-storage.ts";
 import type { GatewayError } from "../core/errors.ts";
@@ -18,6 +19,7 @@ import { WebhookSink } from "../sinks/webhook/webhook-sink.ts";
 import { aesVault } from "../stores/credentials/aes-vault.ts";
 import { storedCredentials } from "../stores/credentials/stored-credentials.ts";
 import { JwtVerifier } from "../stores/jwt/jwt-verifier.ts";
+import { LedgerUpkeep } from "../stores/sql/ledger-upkeep.ts";
 import { adminApi } from "./admin-parts.ts";
 import { banner } from "./banner.ts";
 import { FileConfigControl } from "./file-config-control.ts";
@@ -26,7 +28,6 @@ import { type Loaded, loadOrMakeConfig, type ServeOptions } from "./load.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { runGateway } from "./run-gateway.ts";
 import { StartError } from "./start-error.ts";
-import { startUpkeep } from "./upkeep.ts";
 
 export interface ServeRun extends ServeOptions {
   /** Simulated upstreams stand in for what is missing. */
@@ -51,6 +52,8 @@ const unsaid: StorageSettings = {
 export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: boolean): Promise<void> {
   const clock = systemClock;
   const randomness = systemRandomness();
+  // Reading the library overlaps with opening the stores; whoever needs it awaits it.
+  void LibraryPrices.load().catch(() => {});
   const loaded = await loadOrMakeConfig(run, env, run.demo);
   // A config whose storage cannot be told fails as a whole, with all its faults.
   const { storage, secret } = loaded.store ?? { storage: unsaid, secret: undefined };
@@ -131,11 +134,13 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
         async built(made) {
           gateway = made;
           const stopHistory = await countWhatWasSpent(made, stores, ring, mirror, alert);
-          const stopUpkeep = startUpkeep(stores, storage.retentionDays, clock, alert);
+          const upkeep =
+            stores.reports &&
+            new LedgerUpkeep({ ledger: stores.reports, clock, retentionDays: storage.retentionDays, alert });
           showJournal(made, stores);
           stopWork = () => {
             stopHistory();
-            stopUpkeep();
+            upkeep?.stop();
             mirror.stop();
           };
         },

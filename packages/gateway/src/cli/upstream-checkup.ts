@@ -4,7 +4,7 @@ import { nearNames } from "../lib/near-names.ts";
 import { authHeaders } from "../upstreams/auth/auth-headers.ts";
 import { boundedGet, type GetFailure, type GetFetch } from "../upstreams/bounded-get.ts";
 import type { ProbeAnswer } from "../upstreams/engines/engine.ts";
-import { findPreset } from "../upstreams/presets.ts";
+import { findPreset, modelsProbeOf } from "../upstreams/presets.ts";
 
 /** How one upstream is, and what to do about it. Holds no secret. */
 export interface UpstreamReport {
@@ -105,9 +105,10 @@ export async function checkUpstream(
   const preset = findPreset(upstream.provider);
   const base = { name: upstream.name, placement: upstream.placement, baseUrl: upstream.baseUrl };
   const asked = upstream.auth.type === "none" ? "none" : "unknown";
-  const headers = { ...upstream.headers, ...preset?.probeHeaders, ...authHeaders(upstream.auth) };
+  const { probeHeaders, modelsQuery } = preset ?? modelsProbeOf[upstream.protocol];
+  const headers = { ...upstream.headers, ...probeHeaders, ...authHeaders(upstream.auth) };
   const signal = AbortSignal.timeout(timeoutMs);
-  const url = `${upstream.baseUrl}/models${preset?.modelsQuery ?? ""}`;
+  const url = `${upstream.baseUrl}/models${modelsQuery ?? ""}`;
   const start = performance.now();
   const result = await boundedGet(fetch, url, { signal, headers, proxy: upstream.proxy, maxBytes: 8_388_608 });
   const latencyMs = Math.round(performance.now() - start);

@@ -3,7 +3,7 @@ import { anonymous, type Principal } from "../core/principal.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Secret } from "../lib/secret.ts";
 import type { Team, User, VirtualKey } from "./directory-entities.ts";
-import { type KeyHash, sameText } from "./key-hash.ts";
+import type { KeyHash } from "./key-hash.ts";
 import type { KeyStore } from "./key-store.ts";
 import { principalOfKey, principalOfToken } from "./principal-of.ts";
 import type { TokenClaims, TokenVerifier } from "./token-verifier.ts";
@@ -90,7 +90,8 @@ export class KeyRing implements KeyStore {
   find(presented: string): Principal | undefined | Promise<Principal | undefined> {
     const digest = this.#options.hash(presented);
     const entry = this.#entries.get(digest);
-    if (entry !== undefined && sameText(entry.hash, digest)) return this.#admit(entry);
+    // Both sides are keyed hashes: how long a look-up takes tells nothing of a key.
+    if (entry !== undefined) return this.#admit(entry);
     const { tokens } = this.#options;
     if (tokens?.looksLike(presented)) {
       const claims = tokens.verify(presented);

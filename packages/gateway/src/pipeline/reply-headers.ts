@@ -1,6 +1,6 @@
 import type { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
-import { type NanoDollars, toDollars } from "../core/money.ts";
+import type { NanoDollars } from "../core/money.ts";
 import { headerValue } from "../lib/header-value.ts";
 import type { RateLimitState } from "../policy/rate-limit-state.ts";
 
@@ -35,19 +35,31 @@ export function retryHeaders(error: GatewayError): Record<string, string> {
   return headers;
 }
 
+const nanoDigits = 9;
+const perDollar = 10 ** nanoDigits;
+
 /** Dollars without an exponent, to the nano-dollar. */
 export function costText(cost: NanoDollars): string {
-  return toDollars(cost).toFixed(9).replace(/0+$/, "").replace(/\.$/, "");
+  const dollars = Math.floor(cost / perDollar);
+  if (dollars * perDollar === cost) return String(dollars);
+  let nano = cost - dollars * perDollar;
+  let digits = nanoDigits;
+  for (; nano % 10 === 0; nano /= 10) digits--;
+  return `${dollars}.${String(nano).padStart(digits, "0")}`;
 }
 
 /** Adds the `x-ratelimit-*` headers as the SDKs know them; a window of 60 seconds is empty again a minute after the last request. */
 export function addRateLimits(headers: Record<string, string>, state: RateLimitState | undefined): void {
   if (state === undefined) return;
-  for (const kind of ["requests", "tokens"] as const) {
-    const left = state[kind];
-    if (left === undefined) continue;
-    headers[`x-ratelimit-limit-${kind}`] = String(left.limit);
-    headers[`x-ratelimit-remaining-${kind}`] = String(left.remaining);
-    headers[`x-ratelimit-reset-${kind}`] = "60s";
+  const { requests, tokens } = state;
+  if (requests !== undefined) {
+    headers["x-ratelimit-limit-requests"] = String(requests.limit);
+    headers["x-ratelimit-remaining-requests"] = String(requests.remaining);
+    headers["x-ratelimit-reset-requests"] = "60s";
+  }
+  if (tokens !== undefined) {
+    headers["x-ratelimit-limit-tokens"] = String(tokens.limit);
+    headers["x-ratelimit-remaining-tokens"] = String(tokens.remaining);
+    headers["x-ratelimit-reset-tokens"] = "60s";
   }
 }

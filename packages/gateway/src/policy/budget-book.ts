@@ -17,6 +17,8 @@ function accountOf({ id, window }: Budget): string {
 export class BudgetBook {
   #all: readonly ActiveBudget[] = [];
   #byScope: ReadonlyMap<string, readonly ActiveBudget[]> = new Map();
+  /** What was found for a key's own tags, which most requests have. */
+  #found = new WeakMap<Principal, WeakMap<Deployment, readonly ActiveBudget[]>>();
 
   constructor(budgets: readonly Budget[] = []) {
     this.replace(budgets);
@@ -28,12 +30,28 @@ export class BudgetBook {
 
   replace(budgets: readonly Budget[]): void {
     this.#all = budgets.map((budget) => ({ budget, account: accountOf(budget) }));
+    this.#found = new WeakMap();
     this.#byScope = Map.groupBy(this.#all, ({ budget: { scope } }) => scopeName(scope.kind, scope.value));
   }
 
   /** Every budget that a request of this principal with these tags counts against when this target serves it. */
   matching(principal: Principal, tags: readonly string[], target: Deployment): readonly ActiveBudget[] {
     if (this.#all.length === 0) return none;
+    if (tags !== principal.tags) return this.#find(principal, tags, target);
+    let byTarget = this.#found.get(principal);
+    if (byTarget === undefined) {
+      byTarget = new WeakMap();
+      this.#found.set(principal, byTarget);
+    }
+    let found = byTarget.get(target);
+    if (found === undefined) {
+      found = this.#find(principal, tags, target);
+      byTarget.set(target, found);
+    }
+    return found;
+  }
+
+  #find(principal: Principal, tags: readonly string[], target: Deployment): readonly ActiveBudget[] {
     const { upstream } = target;
     const found: ActiveBudget[] = [];
     const add = (kind: Budget["scope"]["kind"], value: string | undefined): void => {

@@ -19,6 +19,8 @@ export class BudgetWatch {
 
   /** Settled spending changed. Several thresholds passed at once are one notice, of the highest. */
   spent(budget: Budget, spent: NanoDollars, atMs: number): void {
+    // Every request comes here, and few find anything reached.
+    if (spent < (budget.notifyAt[0] ?? Number.POSITIVE_INFINITY) * budget.limit) return;
     const reached = budget.notifyAt.findLast((threshold) => spent >= threshold * budget.limit);
     if (reached !== undefined) this.#reach(budget, reached, spent, atMs, true);
   }

@@ -16,6 +16,7 @@ const maxRemembered = 20_000;
 export class RateLimitBook {
   #byScope: ReadonlyMap<string, readonly RateLimit[]> = new Map();
   readonly #found = new Map<string, readonly ActiveLimit[]>();
+  #ofClient = new WeakMap<Principal, readonly ActiveLimit[]>();
 
   constructor(limits: readonly RateLimit[] = []) {
     this.replace(limits);
@@ -23,14 +24,21 @@ export class RateLimitBook {
 
   replace(limits: readonly RateLimit[]): void {
     this.#found.clear();
+    this.#ofClient = new WeakMap();
     this.#byScope = Map.groupBy(limits, ({ scope }) => `${scope.kind}:${scope.value}`);
   }
 
   /** The limits of a client: its key's, its team's, and those of each key and team. */
-  ofClient({ keyId = "anonymous", keyName, team }: Principal): readonly ActiveLimit[] {
+  ofClient(principal: Principal): readonly ActiveLimit[] {
     if (this.#byScope.size === 0) return none;
-    const byKey = this.#find("key", keyId, keyName);
-    return team === undefined ? byKey : [...byKey, ...this.#find("team", team, undefined)];
+    let found = this.#ofClient.get(principal);
+    if (found === undefined) {
+      const { keyId = "anonymous", keyName, team } = principal;
+      found = this.#find("key", keyId, keyName);
+      if (team !== undefined) found = [...found, ...this.#find("team", team, undefined)];
+      this.#ofClient.set(principal, found);
+    }
+    return found;
   }
 
   ofUpstream(name: string): readonly ActiveLimit[] {

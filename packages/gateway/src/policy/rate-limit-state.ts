@@ -1,4 +1,4 @@
-import type { Balance, Reservation } from "../ledger/counter-store.ts";
+import type { Balance, Charge, Reservation } from "../ledger/counter-store.ts";
 import type { ActiveLimit } from "./rate-limit-book.ts";
 
 export interface Remaining {
@@ -12,21 +12,21 @@ export interface RateLimitState {
   readonly tokens: Remaining | undefined;
 }
 
-/** Reads from a reservation what is left, of several limits the tightest. */
+/** Reads from a reservation of `limitCharges` what is left, of several limits the tightest. */
 export function rateLimitState(limits: readonly ActiveLimit[], { charges, balances }: Reservation): RateLimitState {
-  const left = (account: (limit: ActiveLimit) => string): Remaining | undefined => {
-    const names = new Set(limits.map(account));
-    let tightest: Remaining | undefined;
-    for (const [i, charge] of charges.entries()) {
-      if (!names.has(charge.account)) continue;
-      const remaining = remainingOf(charge.limit, balances[i]);
-      if (tightest === undefined || remaining < tightest.remaining) tightest = { limit: charge.limit, remaining };
+  let requests: Remaining | undefined;
+  let tokens: Remaining | undefined;
+  for (let i = 0; i < charges.length; i++) {
+    const charge = charges[i]!;
+    for (const limit of limits) {
+      if (charge.account === limit.requests) requests = tighter(requests, charge, balances[i]);
+      else if (charge.account === limit.tokens) tokens = tighter(tokens, charge, balances[i]);
     }
-    return tightest;
-  };
-  return { requests: left(({ requests }) => requests), tokens: left(({ tokens }) => tokens) };
+  }
+  return { requests, tokens };
 }
 
-function remainingOf(limit: number, balance: Balance | undefined): number {
-  return Math.max(0, limit - (balance === undefined ? 0 : balance.settled + balance.held));
+function tighter(known: Remaining | undefined, { limit }: Charge, balance: Balance | undefined): Remaining {
+  const remaining = Math.max(0, limit - (balance === undefined ? 0 : balance.settled + balance.held));
+  return known !== undefined && known.remaining <= remaining ? known : { limit, remaining };
 }

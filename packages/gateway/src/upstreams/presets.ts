@@ -187,6 +187,12 @@ export function findPreset(name: string): Preset | undefined {
 /** Capabilities assumed for a model that neither config nor preset describe. */
 export const guessedCapabilities = { local: toolsAndJson, cloud: assumeCapable } as const;
 
+/** How any server of a protocol is asked for its models, where no preset says otherwise. */
+export const modelsProbeOf: Readonly<Record<ProtocolName, Pick<Preset, "modelsQuery" | "probeHeaders">>> = {
+  "openai-chat": {},
+  "anthropic-messages": { modelsQuery: "?limit=1000", probeHeaders: { "anthropic-version": "2023-06-01" } },
+};
+
 /** Whose quirks apply to an upstream that names neither preset nor engine. */
 export const providerOfProtocol = {
   "openai-chat": "openai-compatible",

@@ -11,6 +11,19 @@ export class ConversionNotes {
   /** Environment variables that must be set, and what for. */
   readonly variables = new Map<string, string>();
 
+  /** Keys that stand in the file, and the variables that shall hold them; never shown. */
+  readonly #literals = new Map<string, string>();
+
+  /** A variable for a key in the file: one each, however often it stands there. */
+  variableFor(key: string, usual: string): string {
+    const known = this.#literals.get(key);
+    if (known !== undefined) return known;
+    let name = usual;
+    for (let n = 2; this.variables.has(name); n++) name = `${usual}_${n}`;
+    this.#literals.set(key, name);
+    return name;
+  }
+
   lost(path: string, why: string): void {
     this.unmapped.push({ path, why });
   }

@@ -1,5 +1,6 @@
 import type { DeploymentConfigInput, FairleadConfigInput, UpstreamConfigInput } from "@fairlead/contract/config-schema";
-import { findPreset } from "../../upstreams/presets.ts";
+import type { Capability } from "@fairlead/contract/names";
+import { findPreset, guessedCapabilities } from "../../upstreams/presets.ts";
 import { ConversionNotes } from "./conversion.ts";
 import { convertBudgets } from "./convert-budgets.ts";
 import { convertNames } from "./convert-names.ts";
@@ -53,7 +54,7 @@ export function convertLitellm(litellm: LitellmConfig): Conversion {
       );
       continue;
     }
-    if (!upstream.models.has(target.model)) upstream.models.set(target.model, deploymentOf(entry, target.model));
+    if (!upstream.models.has(target.model)) upstream.models.set(target.model, deploymentOf(entry, target));
     const group = groups.get(entry.model_name) ?? [];
     const reference = `${upstream.name}/${target.model}`;
     if (!group.includes(reference)) groups.set(entry.model_name, [...group, reference]);
@@ -94,7 +95,7 @@ function convertEntry(
     notes.lost(`${path}.model_info.mode`, `is \`${mode}\`, and Fairlead serves chat: this entry was left out`);
     return undefined;
   }
-  notes.lostMembers(path, entry, ["model_name", "litellm_params", "model_info"], "has no counterpart");
+  notes.lostMembers(path, entry, ["model_name", "litellm_params", "model_info", "rpm", "tpm"], "has no counterpart");
   const target = convertUpstream(entry, path, litellm, notes);
   if (target === undefined) return undefined;
   const preset = target.upstream.preset === undefined ? undefined : findPreset(target.upstream.preset);
@@ -136,18 +137,49 @@ function finished({ config, models, isWhole }: OpenUpstream): UpstreamConfigInpu
   return isUsual ? config : { ...config, models: [...all.values()] };
 }
 
-function deploymentOf({ model_info: info }: LitellmModel, id: string): DeploymentConfigInput {
+function deploymentOf(
+  { model_info: info }: LitellmModel,
+  { model: id, upstream }: ConvertedTarget,
+): DeploymentConfigInput {
   const output = info?.max_output_tokens ?? undefined;
   const input = info?.max_input_tokens ?? undefined;
   return {
     id,
     ...(input !== undefined && { contextWindow: Math.max(input, output ?? 0) }),
     ...(output !== undefined && { maxOutputTokens: output }),
+    ...capabilitiesOf(info ?? {}, id, upstream),
   };
 }
 
-function limitOf({ litellm_params: params }: LitellmModel) {
-  const { rpm, tpm, max_parallel_requests: parallel } = params;
+const capabilityOf: Readonly<Record<string, Capability>> = {
+  supports_vision: "vision",
+  supports_function_calling: "tools",
+  supports_response_schema: "json_schema",
+  supports_reasoning: "reasoning",
+  supports_pdf_input: "pdf",
+  supports_audio_input: "audio_in",
+  supports_audio_output: "audio_out",
+  supports_assistant_prefill: "prefill",
+};
+
+/** Adds what the file says a model can do to what is assumed of it anyway. */
+function capabilitiesOf(
+  info: object,
+  id: string,
+  { preset: name, placement }: UpstreamConfigInput,
+): Pick<DeploymentConfigInput, "capabilities"> {
+  const preset = name === undefined ? undefined : findPreset(name);
+  const known = preset?.models.find((model) => model.id === id)?.capabilities ?? preset?.defaultCapabilities;
+  const assumed = known ?? guessedCapabilities[placement ?? "cloud"];
+  const told = Object.entries(info).flatMap(([member, value]) => (value === true ? (capabilityOf[member] ?? []) : []));
+  const more = told.filter((capability) => !assumed.some((one) => one === capability));
+  return more.length === 0 ? {} : { capabilities: [...assumed, ...more] };
+}
+
+function limitOf({ litellm_params: params, ...entry }: LitellmModel) {
+  const { max_parallel_requests: parallel } = params;
+  const rpm = params.rpm ?? entry.rpm;
+  const tpm = params.tpm ?? entry.tpm;
   if (rpm == null && tpm == null && parallel == null) return undefined;
   return {
     ...(rpm != null && { requestsPerMinute: Math.max(1, Math.floor(rpm)) }),

@@ -124,7 +124,7 @@ function authOf(
     if (preset !== undefined && preset.auth.type !== "none") notes.variables.set(preset.auth.env, `key of ${label}`);
     return {};
   }
-  const env = environmentReference(apiKey) ?? literalKey(label, here, notes);
+  const env = environmentReference(apiKey) ?? literalKey(apiKey, label, here, notes);
   notes.variables.set(env, `key of ${label}`);
   if (provider.kind === "resource") return { auth: { type: "header", name: provider.keyHeader, key: { env } } };
   const usual = preset?.auth;
@@ -134,8 +134,8 @@ function authOf(
     : { auth: { type: "bearer", key: { env } } };
 }
 
-function literalKey(label: string, here: string, notes: ConversionNotes): string {
-  const name = variableName(label, "api_key");
+function literalKey(key: string, label: string, here: string, notes: ConversionNotes): string {
+  const name = notes.variableFor(key, variableName(label, "api_key"));
   notes.lost(`${here}.api_key`, `is a key in the file itself: it was not copied; set it as ${name}`);
   return name;
 }

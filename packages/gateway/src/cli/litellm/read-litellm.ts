@@ -58,7 +58,13 @@ const shared = {
 
 const schema = z.looseObject({
   model_list: z.array(
-    z.looseObject({ model_name: z.string().min(1), litellm_params: params, model_info: info.nullish() }),
+    z.looseObject({
+      model_name: z.string().min(1),
+      litellm_params: params,
+      rpm: amount,
+      tpm: amount,
+      model_info: info.nullish(),
+    }),
   ),
   router_settings: z
     .looseObject({

@@ -331,6 +331,18 @@ describe("the price book", () => {
     expect(book.priceOf(model, at + 10 * hour)).toBe(price!);
   });
 
+  test("keeps the price of each time apart, however times are mixed", () => {
+    const start = Date.parse("2026-03-13");
+    const times = [start - 1, start, start + 40 * hour, start - 900 * hour, start - 1, start];
+    const seen = times.map((when) => priceAt(book, "anthropic", "claude-sonnet-4-6", when)?.input.tiers.length);
+    expect(seen).toEqual([1, 0, 0, 1, 1, 0]);
+    const night = Date.parse("2026-11-01T20:00:00Z");
+    const day = Date.parse("2026-11-02T08:00:00Z");
+    const minutes = Array.from({ length: 300 }, (_, i) => (i % 2 === 0 ? night : day) + i * 30_000);
+    const rates = minutes.map((when) => priceAt(book, "deepseek", "deepseek-chat", when)?.input.base as number);
+    expect(rates).toEqual(minutes.map((_, i) => (i % 2 === 0 ? 135_000 : 270_000)));
+  });
+
   test("answers the reference's price, with its overrides", async () => {
     expect(book.referencePrice(at)).toBe(priceAt(book, "anthropic", "claude-sonnet-4-6")!);
     const other = await bookOf({
@@ -476,6 +488,13 @@ describe("a self-hosted upstream's price", () => {
       version: "self-hosted amortised 1.2 $/h × 2 ÷ 250,000 tokens/h (measured)",
       input: { base: 9_600_000 },
     });
+  });
+
+  test("is not told of times before the measurement, so that pricing again leaves their rows alone", async () => {
+    const clock = new FakeClock();
+    const its = await bookOf({ upstreams: own({ ...cost, tokensPerHour: 1_000_000 }), clock });
+    expect(its.priceOf(model, clock.now())).toBeDefined();
+    expect(its.priceOf(model, clock.now() - 24 * hour - 1)).toBeUndefined();
   });
 
   test("is unknown until it was measured, where the config names no tokens; an override can tell it", async () => {

@@ -28,6 +28,9 @@ export async function createPriceBook(parts: PriceBookParts): Promise<PriceBook>
   return book;
 }
 
+/** What a self-hosted upstream's throughput is measured over. */
+const measuredMs = 24 * 60 * 60 * 1000;
+
 class ComposedPriceBook implements PriceBook {
   readonly #library: LibraryPrices;
   readonly #overrides: OverridePrices;
@@ -49,7 +52,7 @@ class ComposedPriceBook implements PriceBook {
 
   priceOf(model: PricedModel, atMs: number): Price | undefined {
     const upstream = this.#upstreams.get(model.upstream);
-    const usual = upstream?.cost === undefined ? this.#published(model, upstream, atMs) : this.#own(upstream);
+    const usual = upstream?.cost === undefined ? this.#published(model, upstream, atMs) : this.#own(upstream, atMs);
     return this.#overrides.apply(model, atMs, usual);
   }
 
@@ -64,9 +67,9 @@ class ComposedPriceBook implements PriceBook {
     return source && this.#library.find(source, model.model, atMs);
   }
 
-  /** Self-hosted tokens cost what they cost now, also when an older row is priced again. */
-  #own({ name, cost }: Upstream): Price | undefined {
-    if (cost === undefined) return undefined;
+  /** Self-hosted tokens cost what the last day's measurement says: of older ones nobody knows any more. */
+  #own({ name, cost }: Upstream, atMs: number): Price | undefined {
+    if (cost === undefined || atMs < this.#clock.now() - measuredMs) return undefined;
     const from = this.#meter.throughput(name, this.#clock.monotonicMs());
     const last = this.#selfHosted.get(name);
     if (last?.from === from) return last.price;

@@ -14,13 +14,15 @@ const libraryVersion = "0.1.8";
 
 /** Bounds the cache should a ledger full of forgotten models be priced again. */
 const maxModels = 4_096;
+/** Times remembered of one model: exchanges that began at different times end side by side. */
+const maxSpans = 128;
 const minuteMs = 60_000;
 
-interface Known {
-  /** Prices change with time: the answer holds for `minute` only. */
-  readonly dated: boolean;
-  minute: number;
-  price: Price | undefined;
+/** The time in which one price of a model holds, or in which none is known. */
+interface Span {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly price: Price | undefined;
 }
 
 /**
@@ -29,8 +31,7 @@ interface Known {
  */
 export class LibraryPrices {
   readonly #library: Library;
-  /** `undefined` for what the library does not know. */
-  readonly #models = new Map<string, Known | undefined>();
+  readonly #spans = new Map<string, Span[]>();
   readonly #converted = new WeakMap<LibraryPrice, Price>();
 
   private constructor(library: Library) {
@@ -44,26 +45,29 @@ export class LibraryPrices {
 
   find(source: PriceSource, model: string, atMs: number): Price | undefined {
     const id = `${source.library} ${model}`;
-    const minute = Math.floor(atMs / minuteMs);
-    const known = this.#models.get(id);
-    if (known !== undefined && (!known.dated || known.minute === minute)) return known.price;
-    if (known === undefined && this.#models.has(id)) return undefined;
-    const fresh = this.#look(source, model, minute);
-    if (this.#models.size >= maxModels) this.#models.clear();
-    this.#models.set(id, fresh);
-    return fresh?.price;
+    const spans = this.#spans.get(id) ?? [];
+    for (const span of spans) if (atMs >= span.fromMs && atMs < span.untilMs) return span.price;
+    const span = this.#look(source, model, atMs);
+    if (spans.length === 0) {
+      if (this.#spans.size >= maxModels) this.#spans.clear();
+      this.#spans.set(id, spans);
+    }
+    // The newest first, which is asked for most.
+    spans.unshift(span);
+    if (spans.length > maxSpans) spans.pop();
+    return span.price;
   }
 
-  #look(source: PriceSource, model: string, minute: number): Known | undefined {
-    const at = new Date(minute * minuteMs);
+  #look(source: PriceSource, model: string, atMs: number): Span {
+    const at = new Date(atMs);
     const found = this.#calculate(source, model, at) ?? this.#calculate(source, withoutPath(model), at);
-    if (found === undefined) return undefined;
+    if (found === undefined) return { ...always, price: undefined };
     let price = this.#converted.get(found.model_price);
     if (price === undefined) {
       price = convert(found, source);
       if (price !== undefined) this.#converted.set(found.model_price, price);
     }
-    return { dated: Array.isArray(found.model.prices), minute, price };
+    return { ...timeOf(found.model.prices, atMs), price };
   }
 
   #calculate(source: PriceSource, model: string, timestamp: Date): PriceCalculation | undefined {
@@ -75,6 +79,25 @@ export class LibraryPrices {
       return undefined;
     }
   }
+}
+
+const always = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
+
+/** How long the price that holds now does: between two days of change, or a minute where the time of day counts. */
+function timeOf(prices: PriceCalculation["model"]["prices"], atMs: number): Omit<Span, "price"> {
+  if (!Array.isArray(prices)) return always;
+  const starts: number[] = [];
+  for (const { constraint } of prices) {
+    if (constraint?.type === "time_of_date") {
+      const fromMs = Math.floor(atMs / minuteMs) * minuteMs;
+      return { fromMs, untilMs: fromMs + minuteMs };
+    }
+    if (constraint !== undefined) starts.push(Date.parse(constraint.start_date));
+  }
+  return {
+    fromMs: Math.max(always.fromMs, ...starts.filter((start) => start <= atMs)),
+    untilMs: Math.min(always.untilMs, ...starts.filter((start) => start > atMs)),
+  };
 }
 
 /** Some providers list their models as `models/<id>`, and take both spellings. */

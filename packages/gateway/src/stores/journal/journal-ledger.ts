@@ -8,7 +8,7 @@ import type { LedgerBegin, LedgerStore } from "../../ledger/ledger-store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Randomness } from "../../lib/ids.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
-import { encodeBegin, encodeSettle } from "./journal-line.ts";
+import { encodeBegin, settleLine } from "./journal-line.ts";
 import type { JournalSegment } from "./journal-segment.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { readSegment } from "./read-segment.ts";
@@ -150,7 +150,8 @@ export class JournalLedger implements LedgerStore {
   }
 
   settle(record: ExchangeRecord): void {
-    const written = this.#writer.append(encodeSettle(record));
+    const json = JSON.stringify(record);
+    const written = this.#writer.append(settleLine(json));
     const began = this.#running.get(record.id);
     this.#running.delete(record.id);
     if (written !== undefined && began !== undefined) this.#writer.release(began);
@@ -158,10 +159,10 @@ export class JournalLedger implements LedgerStore {
     const segment = written ?? began;
     this.#accepted++;
     const hasRoom = this.#queue.length < this.#options.queueRows;
-    if (written !== undefined && (this.#spill !== undefined || !hasRoom)) this.#spillOver(written, record);
+    if (written !== undefined && (this.#spill !== undefined || !hasRoom)) this.#spillOver(written, json);
     else if (hasRoom) {
       const acceptedMs = this.#options.clock.now();
-      this.#queue.push({ row: { record, orphaned: false }, acceptedMs, segment });
+      this.#queue.push({ row: { record, orphaned: false, json }, acceptedMs, segment });
     } else this.#drop();
     this.#schedule();
   }
@@ -207,12 +208,12 @@ export class JournalLedger implements LedgerStore {
   }
 
   /** Once a row is in the journal only, later rows follow it there until all of them were read back. */
-  #spillOver(segment: JournalSegment, record: ExchangeRecord): void {
+  #spillOver(segment: JournalSegment, json: string): void {
     if (this.#spill !== undefined) {
       this.#spill.rows++;
       return;
     }
-    const offset = segment.size - Buffer.byteLength(encodeSettle(record));
+    const offset = segment.size - Buffer.byteLength(settleLine(json));
     this.#spill = { number: segment.number, offset, rows: 1, sinceMs: this.#options.clock.now() };
   }
 

@@ -6,17 +6,26 @@ export type JournalLine =
   | { readonly kind: "begin"; readonly begin: LedgerBegin }
   | { readonly kind: "settle"; readonly record: ExchangeRecord };
 
+/** Text that is its own JSON, as nearly all names are. */
+const plain = /^[\w ./:@+-]*$/;
+
+/** JSON of a text; a third of what the general way costs, and a request begins with a dozen of them. */
+const quoted = (text: string | undefined): string =>
+  text === undefined ? "null" : plain.test(text) ? `"${text}"` : JSON.stringify(text);
+
 /** An array, since names would be half of the line; written before every upstream call. */
 export function encodeBegin(begin: LedgerBegin): string {
   const { id, at, dialect, keyId, team, user, tags, asked, stream, reason, target } = begin;
   const { inputTokens, outputTokens, cost, priceVersion } = begin;
-  const place = [target.target, target.upstream, target.provider, target.model, target.placement];
-  const rest = [inputTokens, outputTokens, cost, priceVersion];
-  return `b${JSON.stringify([id, at, dialect, keyId, team, user, tags, asked, stream, reason, place, rest])}\n`;
+  const who = `${quoted(keyId)},${quoted(team)},${quoted(user)},${tags.length === 0 ? "[]" : JSON.stringify(tags)}`;
+  const place = `${quoted(target.target)},${quoted(target.upstream)},${quoted(target.provider)},${quoted(target.model)},"${target.placement}"`;
+  const rest = `${inputTokens},${outputTokens},${cost ?? null},${quoted(priceVersion)}`;
+  return `b[${quoted(id)},${at},"${dialect}",${who},${quoted(asked)},${stream},${quoted(reason)},[${place}],[${rest}]]\n`;
 }
 
-export function encodeSettle(record: ExchangeRecord): string {
-  return `s${JSON.stringify(record)}\n`;
+/** `json` is the whole `ExchangeRecord`. */
+export function settleLine(json: string): string {
+  return `s${json}\n`;
 }
 
 type Nullable<T> = T | null;

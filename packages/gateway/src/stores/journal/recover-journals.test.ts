@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { exchangeOf, seeded } from "../../../test/fixtures/ledger-rows.ts";
 import { tempDir } from "../../../test/fixtures/temp-dir.ts";
 import { systemClock } from "../../lib/clock.ts";
-import { encodeBegin, encodeSettle } from "./journal-line.ts";
+import { encodeBegin, settleLine } from "./journal-line.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { readFolder } from "./recover-journals.ts";
 
@@ -42,7 +42,7 @@ function randomLines(seed: number): string[] {
       return beginLine(`e${i}`);
     }
     const [id = ""] = running.splice(Math.floor(random() * running.length), 1);
-    return encodeSettle(exchangeOf(id, at, { asked: "größe ".repeat(Math.floor(random() * 20)) }));
+    return settleLine(JSON.stringify(exchangeOf(id, at, { asked: "größe ".repeat(Math.floor(random() * 20)) })));
   });
 }
 
@@ -81,7 +81,7 @@ test("segments are read in the order they were written, and longer than one read
   const options = { clock: systemClock, maxBytes: 1e9, onFault: (fault: unknown) => expect(fault).toBeUndefined() };
   const writer = new JournalWriter(folder.path, { ...options, segmentBytes: 600_000 });
   const ids = Array.from({ length: 1_500 }, (_, i) => `e${i}`);
-  for (const id of ids) writer.append(encodeSettle(exchangeOf(id, at)));
+  for (const id of ids) writer.append(settleLine(JSON.stringify(exchangeOf(id, at))));
   writer.close();
   expect(writer.segments.length).toBeGreaterThan(2);
   const rows = await Array.fromAsync(readFolder(folder.path));

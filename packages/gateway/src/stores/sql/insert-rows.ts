@@ -24,17 +24,25 @@ export async function insertRows<T>(
   encode: (item: T) => readonly SqlValue[],
   suffix = "",
 ): Promise<SqlRow[]> {
+  const textOf = (size: number): string => {
+    const key = `${table} ${size} ${suffix}`;
+    const sql = texts.get(key) ?? statement(table, columns, size, suffix);
+    texts.set(key, sql);
+    return sql;
+  };
+  if (session.queryEach !== undefined) return session.queryEach(textOf(1), encoded(items, encode));
   const returned: SqlRow[] = [];
   for (let start = 0; start < items.length; ) {
     const left = items.length - start;
     const size = left >= largestChunk ? largestChunk : 2 ** Math.floor(Math.log2(left));
-    const key = `${table} ${size} ${suffix}`;
-    const sql = texts.get(key) ?? statement(table, columns, size, suffix);
-    texts.set(key, sql);
     const values: SqlValue[] = [];
     for (const item of items.slice(start, start + size)) for (const value of encode(item)) values.push(value);
-    returned.push(...(await session.query(sql, values)));
+    returned.push(...(await session.query(textOf(size), values)));
     start += size;
   }
   return returned;
+}
+
+function* encoded<T>(items: readonly T[], encode: (item: T) => readonly SqlValue[]): Iterable<readonly SqlValue[]> {
+  for (const item of items) yield encode(item);
 }

@@ -4,6 +4,7 @@ import type { SqlDatabase, SqlRow, SqlSession, SqlValue, TransactionOptions } fr
 /** A database that is brought to the newest version before it is first used; what was in vain is tried again at the next use. */
 export class MigratedDatabase implements SqlDatabase {
   readonly dialect: SqlDatabase["dialect"];
+  readonly appendLedger: SqlDatabase["appendLedger"];
   readonly #database: SqlDatabase;
   #migration: Promise<void> | undefined;
   #isReady = false;
@@ -11,6 +12,13 @@ export class MigratedDatabase implements SqlDatabase {
   constructor(database: SqlDatabase) {
     this.#database = database;
     this.dialect = database.dialect;
+    const { appendLedger } = database;
+    this.appendLedger =
+      appendLedger &&
+      (async (rows) => {
+        await this.ready();
+        return appendLedger(rows);
+      });
   }
 
   /** @throws SqlError while the database does not answer, or when it cannot be used at all */

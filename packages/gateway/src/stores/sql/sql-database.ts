@@ -1,3 +1,5 @@
+import type { LedgerRow } from "../../ledger/ledger-row.ts";
+
 export type SqlValue = string | number | bigint | null | Uint8Array;
 /** Integers come back as `number` where that is exact and as `bigint` where it is not, in both dialects. */
 export type SqlRow = Readonly<Record<string, SqlValue>>;
@@ -10,6 +12,11 @@ export interface SqlSession {
    * @throws SqlError
    */
   query(sql: string, params?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+  /**
+   * Runs one statement for each row of values, where that is cheaper than statements of many rows. Returns what they
+   * return, in order.
+   */
+  readonly queryEach?: (sql: string, rows: Iterable<readonly SqlValue[]>) => SqlRow[];
 }
 
 export interface TransactionOptions {
@@ -24,5 +31,10 @@ export interface SqlDatabase extends SqlSession {
   read(sql: string, params?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
   /** All or nothing; rolled back when `work` rejects. Use only the session inside: another call would wait for the end. */
   transaction<T>(work: (session: SqlSession) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /**
+   * Stores ledger rows in a transaction, where the database has a thread of its own that encodes them too.
+   * @throws SqlError
+   */
+  readonly appendLedger?: ((rows: readonly LedgerRow[]) => Promise<void>) | undefined;
   close(): Promise<void>;
 }

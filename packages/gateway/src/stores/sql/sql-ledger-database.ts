@@ -39,7 +39,9 @@ export class SqlLedgerDatabase implements LedgerDatabase {
     if (rows.length === 0) return;
     try {
       await this.#ensureDays(rows.map(({ record }) => record.at));
-      await this.#database.transaction((session) => appendRows(session, this.#database.dialect, rows));
+      const { appendLedger, dialect } = this.#database;
+      if (appendLedger !== undefined) await appendLedger(rows);
+      else await this.#database.transaction((session) => appendRows(session, dialect, rows));
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
       // Another process dropped the day: the next try makes it again.

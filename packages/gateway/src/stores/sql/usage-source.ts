@@ -81,11 +81,16 @@ function sumsSource(segment: UsageSegment, params: SqlParams): Source {
 function rowsSource(of: "attempts" | "exchanges", segment: UsageSegment, params: SqlParams): Source {
   const own = of === "attempts" ? "a" : "e";
   const amounts = of === "attempts" ? attemptAmounts : exchangeAmounts;
+  const [from, to] = [params.add(segment.fromMs), params.add(segment.toMs)];
   const both = "attempts a JOIN exchanges e ON e.at = a.at AND e.id = a.exchange_id";
   return {
     from: of === "attempts" ? both : "exchanges e",
     time: "e.at",
-    conditions: [`${own}.at >= ${params.add(segment.fromMs)}`, `${own}.at < ${params.add(segment.toMs)}`],
+    // Said of both tables: a planner passes a range on to the partitions of the one it is said of only.
+    conditions: (of === "attempts" ? ["a", "e"] : ["e"]).flatMap((table) => [
+      `${table}.at >= ${from}`,
+      `${table}.at < ${to}`,
+    ]),
     column(dimension) {
       if (dimension === "tag") return "et.tag";
       return exchangeOnly.has(dimension) ? `e.${dimension}` : `${own}.${dimension}`;

@@ -1,3 +1,4 @@
+import type { LedgerRow } from "../../ledger/ledger-row.ts";
 import type { SqlDatabase, SqlRow, SqlSession, SqlValue } from "../sql/sql-database.ts";
 import { SqliteThread } from "./sqlite-thread.ts";
 
@@ -50,6 +51,8 @@ export class SqliteDatabase implements SqlDatabase {
       }
     });
   }
+
+  appendLedger = (rows: readonly LedgerRow[]): Promise<void> => this.#alone(() => this.#writer.append(rows));
 
   async close(): Promise<void> {
     await this.#tail;

@@ -1,3 +1,5 @@
+import type { ExchangeRecord } from "../../core/exchange-record.ts";
+import type { LedgerRow } from "../../ledger/ledger-row.ts";
 import type { SqlRow, SqlValue } from "../sql/sql-database.ts";
 
 /**
@@ -7,6 +9,8 @@ import type { SqlRow, SqlValue } from "../sql/sql-database.ts";
 export type SqliteRequest =
   | { readonly id: number; readonly op: "open"; readonly path: string; readonly readOnly: boolean }
   | { readonly id: number; readonly op: "query"; readonly sql: string; readonly params: Packed<readonly SqlValue[]> }
+  /** Ledger rows, each a line: `1` for an orphaned one, else `0`, and the record as JSON. */
+  | { readonly id: number; readonly op: "append"; readonly rows: string }
   | { readonly id: number; readonly op: "close" };
 
 export type SqliteAnswer =
@@ -29,4 +33,15 @@ export function packRows(rows: readonly SqlRow[]): Packed<readonly SqlRow[]> {
 
 export function unpack<T>(packed: Packed<T>): T {
   return typeof packed === "string" ? (JSON.parse(packed) as T) : packed;
+}
+
+export function packLedger(rows: readonly LedgerRow[]): string {
+  return rows.map(({ record, orphaned, json }) => (orphaned ? "1" : "0") + (json ?? JSON.stringify(record))).join("\n");
+}
+
+export function unpackLedger(packed: string): LedgerRow[] {
+  return packed.split("\n").map((line) => ({
+    orphaned: line.startsWith("1"),
+    record: JSON.parse(line.slice(1)) as ExchangeRecord,
+  }));
 }

@@ -1,7 +1,8 @@
+import type { LedgerRow } from "../../ledger/ledger-row.ts";
 import type { SqlRow, SqlValue } from "../sql/sql-database.ts";
 import { SqlError } from "../sql/sql-error.ts";
 import { sqliteFailure } from "./sqlite-failure.ts";
-import { packParams, type SqliteAnswer, type SqliteRequest, unpack } from "./sqlite-message.ts";
+import { packLedger, packParams, type SqliteAnswer, type SqliteRequest, unpack } from "./sqlite-message.ts";
 
 interface Waiting {
   readonly resolve: (rows: readonly SqlRow[]) => void;
@@ -38,6 +39,11 @@ export class SqliteThread {
 
   query(sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     return this.#ask({ op: "query", sql, params: packParams(params) });
+  }
+
+  /** Stores ledger rows in a transaction. */
+  async append(rows: readonly LedgerRow[]): Promise<void> {
+    await this.#ask({ op: "append", rows: packLedger(rows) });
   }
 
   /** Closes the file after what was asked before, then ends the thread. */

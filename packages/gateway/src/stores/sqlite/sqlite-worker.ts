@@ -1,9 +1,10 @@
 import { Database, type Statement } from "bun:sqlite";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { appendRows } from "../sql/append-rows.ts";
 import { exactInteger } from "../sql/exact-integer.ts";
-import type { SqlRow, SqlValue } from "../sql/sql-database.ts";
-import { packRows, type SqliteAnswer, type SqliteRequest, unpack } from "./sqlite-message.ts";
+import type { SqlRow, SqlSession, SqlValue } from "../sql/sql-database.ts";
+import { packRows, type SqliteAnswer, type SqliteRequest, unpack, unpackLedger } from "./sqlite-message.ts";
 
 declare const self: Worker;
 
@@ -74,10 +75,40 @@ function close(): void {
   database = undefined;
 }
 
-function answer(request: SqliteRequest): SqliteAnswer {
+/** This thread as a session. Nothing of it waits, so no other message comes between the statements of a transaction. */
+const here: SqlSession = {
+  query: async (sql, params = []) => query(sql, params),
+  queryEach(sql, rows) {
+    const statement = prepare(sql);
+    const returned: SqlRow[] = [];
+    for (const values of rows) {
+      const row = statement.get(...values) as Record<string, SqlValue> | null;
+      if (row !== null) returned.push(exactRow(row));
+    }
+    return returned;
+  },
+};
+
+async function append(rows: string): Promise<void> {
+  query("BEGIN IMMEDIATE", []);
+  try {
+    await appendRows(here, "sqlite", unpackLedger(rows));
+    query("COMMIT", []);
+  } catch (thrown) {
+    try {
+      query("ROLLBACK", []);
+    } catch {
+      // SQLite rolled back by itself, for example when the disk is full.
+    }
+    throw thrown;
+  }
+}
+
+async function answer(request: SqliteRequest): Promise<SqliteAnswer> {
   try {
     if (request.op === "open") open(request.path, request.readOnly);
     else if (request.op === "close") close();
+    else if (request.op === "append") await append(request.rows);
     else return { id: request.id, rows: packRows(query(request.sql, unpack(request.params))) };
     return { id: request.id, rows: [] };
   } catch (thrown) {
@@ -86,6 +117,6 @@ function answer(request: SqliteRequest): SqliteAnswer {
   }
 }
 
-self.onmessage = (event: MessageEvent<SqliteRequest>) => {
-  self.postMessage(answer(event.data));
+self.onmessage = async (event: MessageEvent<SqliteRequest>) => {
+  self.postMessage(await answer(event.data));
 };
