@@ -68,6 +68,10 @@ export class AdminClient {
     return this.#call("PATCH", path, answer, {}, body);
   }
 
+  put<S extends z.ZodType>(path: string, answer: S, body: unknown): Promise<z.output<S>> {
+    return this.#call("PUT", path, answer, {}, body);
+  }
+
   delete<S extends z.ZodType>(path: string, answer: S): Promise<z.output<S>> {
     return this.#call("DELETE", path, answer, {});
   }
