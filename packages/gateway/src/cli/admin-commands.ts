@@ -18,7 +18,7 @@ function common(command: Command): Command {
   return command
     .option("--url <url>", "address of the gateway (default: FAIRLEAD_URL, or http://127.0.0.1:8080)")
     .option("--token <token>", "admin token (default: FAIRLEAD_ADMIN_TOKEN, or the one this machine's gateway keeps)")
-    .option("--dir <folder>", "data folder of the gateway on this machine (default: ./fairlead-data)")
+    .option("--dir <folder>", "data folder of the gateway on this machine (default: FAIRLEAD_DATA, or ./fairlead-data)")
     .option("--json", "answer in JSON", false);
 }
 
