@@ -8,9 +8,10 @@ export interface ActiveBudget {
   readonly account: string;
 }
 
-function accountOf({ id, window }: Budget): string {
+/** What was counted for another scope or window must not count for this one, so both are part of the name. */
+function accountOf({ id, scope, window }: Budget): string {
   const shape = window.kind === "rolling" ? `rolling-${window.lengthMs}` : `${window.unit}-${window.timeZone}`;
-  return `budget:${id}:${shape}`;
+  return `budget:${id}:${scopeName(scope.kind, scope.value)}:${shape}`;
 }
 
 /** All budgets that hold now, found by what they are about. Replaced as a whole; finding is synchronous, every attempt. */

@@ -38,15 +38,15 @@ export class BudgetWatch {
 
   /** Forgets budgets that are gone. */
   sweep(budgets: readonly Budget[]): void {
-    const ids = new Set(budgets.map(({ id }) => id));
-    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
+    const known = new Set(budgets.map(keyOf));
+    for (const key of this.#seen.keys()) if (!known.has(key)) this.#seen.delete(key);
   }
 
   #reach(budget: Budget, threshold: number, spent: NanoDollars, atMs: number, tell: boolean): void {
     const window = countWindow(budget.window, atMs);
-    const { id } = budget;
+    const key = keyOf(budget);
     // A rolling window never begins anew: a threshold is told again once a whole window has passed.
-    const seen = this.#seen.get(id);
+    const seen = this.#seen.get(key);
     const windowStartMs =
       window.kind === "fixed"
         ? window.startMs
@@ -56,7 +56,12 @@ export class BudgetWatch {
     // A request may settle after its window is over, when the next one was already told of.
     if (seen !== undefined && seen.windowStartMs > windowStartMs) return;
     if (seen?.windowStartMs === windowStartMs && seen.told >= threshold) return;
-    this.#seen.set(id, { windowStartMs, told: threshold });
+    this.#seen.set(key, { windowStartMs, told: threshold });
     if (tell) this.#tell({ budget, threshold, spent, windowStartMs, at: atMs });
   }
+}
+
+/** A budget that was given another limit has its thresholds before it again. */
+function keyOf({ id, limit }: Budget): string {
+  return `${id} ${limit}`;
 }

@@ -1,0 +1,74 @@
+import { expect, test } from "bun:test";
+import { budget } from "../../test/fixtures/admission.ts";
+import type { BudgetNotice } from "../core/budget.ts";
+import { fromDollars } from "../core/money.ts";
+import { BudgetBook } from "./budget-book.ts";
+import { BudgetWatch } from "./budget-watch.ts";
+
+const dayMs = 86_400_000;
+const day = budget("day", { limit: fromDollars(10), notifyAt: [0.5, 0.8, 1] });
+
+function watching() {
+  const notices: BudgetNotice[] = [];
+  const watch = new BudgetWatch((notice) => notices.push(notice));
+  return { watch, told: () => notices.map(({ threshold }) => threshold) };
+}
+
+test("each threshold is told once a window, the highest of several passed at once", () => {
+  const { watch, told } = watching();
+  for (const dollars of [4.9, 5, 5.1, 9, 9.5, 10, 11]) watch.spent(day, fromDollars(dollars), 1_000);
+  expect(told()).toEqual([0.5, 0.8, 1]);
+  watch.spent(day, fromDollars(12), dayMs);
+  expect(told()).toEqual([0.5, 0.8, 1, 1]);
+});
+
+test("a request that settles after its window was followed by another tells nothing of the old one", () => {
+  const { watch, told } = watching();
+  watch.spent(day, fromDollars(5), dayMs + 1);
+  watch.spent(day, fromDollars(10), dayMs - 1);
+  watch.spent(day, fromDollars(5.5), dayMs + 2);
+  expect(told()).toEqual([0.5]);
+});
+
+test("what was spent before the process began counts as told", () => {
+  const { watch, told } = watching();
+  watch.resume(day, fromDollars(6), 1_000);
+  watch.spent(day, fromDollars(7), 2_000);
+  watch.spent(day, fromDollars(8), 3_000);
+  expect(told()).toEqual([0.8]);
+});
+
+test("a refusal reaches the whole budget, whatever is settled", () => {
+  const { watch, told } = watching();
+  watch.refused(day, fromDollars(3), 1_000);
+  watch.refused(day, fromDollars(3), 2_000);
+  expect(told()).toEqual([1]);
+});
+
+test("a raised limit has its thresholds before it again", () => {
+  const { watch, told } = watching();
+  watch.spent(day, fromDollars(10), 1_000);
+  const raised = { ...day, limit: fromDollars(20) };
+  watch.sweep([raised]);
+  watch.spent(raised, fromDollars(16), 2_000);
+  expect(told()).toEqual([1, 0.8]);
+});
+
+test("a rolling window tells a threshold again once a whole window has passed", () => {
+  const { watch, told } = watching();
+  const rolling = { ...day, window: { kind: "rolling", lengthMs: 3_600_000 } as const };
+  watch.spent(rolling, fromDollars(5), 0);
+  watch.spent(rolling, fromDollars(5), 3_599_999);
+  watch.spent(rolling, fromDollars(5), 3_600_000);
+  expect(told()).toEqual([0.5, 0.5]);
+});
+
+test("another scope or window is another account", () => {
+  const accounts = [
+    day,
+    { ...day, scope: { kind: "team", value: "a" } as const },
+    { ...day, window: { kind: "calendar", unit: "hour", timeZone: "UTC" } as const },
+    { ...day, limit: fromDollars(11) },
+  ].map((one) => new BudgetBook([one]).all[0]?.account);
+  expect(new Set(accounts).size).toBe(3);
+});
