@@ -385,3 +385,20 @@ async function expectQuietly(call: Started["call"], name: string, spent: number)
   await vi.waitFor(async () => expect((await budgetNamed(call, name)).spent).toBe(spent), { timeout: 5_000 });
   await expectQuiet(call, spent, name);
 }
+
+describe("a budget that is changed", () => {
+  const body = askFor(10, { max_tokens: 10 });
+  const each = nanoCost(prices.openai, inputTokens(body), 10);
+
+  test("to another window and back has spent what it has spent, once", async () => {
+    const { call, url } = await start();
+    const scope = "total";
+    const { json } = await call("POST", "/budgets", { name: "day", scope, limit_usd: 1, window: "month" });
+    for (let i = 0; i < 2; i++) await (await postChat(url, body)).text();
+    await ledgerRows(call, 2);
+    for (const window of ["week", "month", "week", "month"]) {
+      await call("PATCH", `/budgets/${json.id}`, { window });
+      await expectQuietly(call, "day", 2 * each);
+    }
+  });
+});
