@@ -1,8 +1,8 @@
-# Fairlead's gateway: Bun runs the TypeScript directly, as process 1. Nothing is written at run time, so it works with
-# `--read-only` and any user id.
+# Fairlead's gateway: Bun runs the TypeScript directly, as process 1. Only /data is written at run time, so it works with
+# `--read-only` and any user id; without a volume there, keys and the ledger end with the container.
 #
 #   docker build -t fairlead .
-#   docker run -p 8080:8080 -v ./examples/docker.yaml:/config.yaml:ro -e FAIRLEAD_API_KEY=… fairlead
+#   docker run -p 8080:8080 -v ./examples/docker.yaml:/config.yaml:ro -v ./data:/data -e FAIRLEAD_API_KEY=… fairlead
 #
 # `node scripts/check-image.mjs` carries out these steps without a container engine; keep RUN lines free of absolute paths.
 
@@ -25,7 +25,8 @@ LABEL org.opencontainers.image.title="Fairlead" \
 # The first two: without them 256 upstream requests run at once, and addresses are kept for ever. The last: no cache files.
 ENV BUN_CONFIG_MAX_HTTP_REQUESTS=65535 \
     BUN_CONFIG_DNS_TIME_TO_LIVE_SECONDS=10 \
-    BUN_RUNTIME_TRANSPILER_CACHE_PATH=0
+    BUN_RUNTIME_TRANSPILER_CACHE_PATH=0 \
+    FAIRLEAD_DATA=/data
 WORKDIR /app
 COPY --from=install /app/bun /usr/local/bin/bun
 COPY --from=install /app/node_modules node_modules

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type AdminOptions, callAdmin, hasMachineToken, machineToken, operator } from "../setup/admin.ts";
 import { postChat, say } from "../setup/clients.ts";
-import { type Rig, startRig } from "../setup/rig.ts";
+import { canaries, type Rig, startRig, usualConfig } from "../setup/rig.ts";
 import { tempDir } from "../setup/temp-dir.ts";
 
 const dir = tempDir();
@@ -77,6 +77,34 @@ describe("the admin API", () => {
     expect((await call("GET", "/upstreams")).status).toBe(200);
     expect((await call("GET", "/prices")).json.data.length).toBeGreaterThan(3);
     expect((await call("GET", "/config")).text).not.toContain("canary");
+  });
+
+  test("a config is applied without a restart, with a stored credential, and rolled back", async () => {
+    await call("PUT", "/credentials/openai", { value: canaries.openai });
+    const usual = { ...usualConfig(rig), storage: { dir } };
+    const apply = async (key: object, alias: string) => {
+      const openai = { ...usual.upstreams?.["openai"], auth: { type: "bearer", key } };
+      const config = { ...usual, upstreams: { ...usual.upstreams, openai }, aliases: { quick: alias } };
+      return call("POST", "/config/apply", { text: JSON.stringify(config) });
+    };
+    const target = async () => {
+      const { json: key } = await call("POST", "/keys", { name: `config ${Math.random()}` });
+      const answer = await postChat(rig.gateway.url, say("Hi", { model: "quick" }), {
+        authorization: `Bearer ${key.key}`,
+      });
+      return `${answer.status} ${answer.headers.get("x-router-target")}`;
+    };
+    const first = await apply({ store: "openai" }, "gpt-4o-mini");
+    expect(first.status).toBe(200);
+    expect(await target()).toBe("200 openai/gpt-4o-mini");
+    expect((await apply({ env: "OPENAI_API_KEY" }, "claude-sonnet-4-6")).status).toBe(200);
+    expect(await target()).toBe("200 anthropic/claude-sonnet-4-6");
+    const missing = await apply({ store: "nothing" }, "gpt-4o-mini");
+    expect(missing.status).toBe(400);
+    expect(missing.json.error.message).toContain("nothing");
+    expect((await call("POST", `/config/versions/${first.json.version}/roll-back`)).status).toBe(200);
+    expect(await target()).toBe("200 openai/gpt-4o-mini");
+    expect((await call("GET", "/config/versions")).json.data).toHaveLength(3);
   });
 
   test("a budget made here stops requests at once", async () => {

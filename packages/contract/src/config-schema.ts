@@ -325,7 +325,7 @@ export const storageSchema = z
       .min(1)
       .optional()
       .describe(
-        "Folder for what this process must not lose: the ledger's journal, SQLite's file. `./fairlead-data` unless given.",
+        "Folder for what this process must not lose: the ledger's journal, SQLite's file. `FAIRLEAD_DATA`, or `./fairlead-data`, unless given.",
       ),
     journalMaxBytes: z
       .number()

@@ -139,7 +139,9 @@ describe("teams and users", () => {
     expect(found(key.key)).toContain("team");
     expect((await call("DELETE", `/teams/${team.id}`)).status).toBe(409);
     await call("DELETE", `/keys/${key.id}`);
+    await call("POST", "/budgets", { name: "its own", scope: { team: "blue" }, limit_usd: 1 });
     expect((await call("DELETE", `/teams/${team.id}`)).status).toBe(200);
+    expect(rig.budgets()).toEqual([]);
   });
 
   test("members are added once and taken out", async () => {

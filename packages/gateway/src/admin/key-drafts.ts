@@ -91,13 +91,15 @@ export async function checkOwners(
   }
 }
 
+/** Removes the budgets and limits that are about nothing but one key or team, given by its id or name. */
+export async function removeRules(changes: DirectoryChanges, kind: "key" | "team", value: string): Promise<void> {
+  const page = { limit: 1000, where: { scope: `${kind}:${value}` } };
+  for (const budget of (await changes.list("budget", page)).items) await changes.remove("budget", budget.id);
+  for (const limit of (await changes.list("limit", page)).items) await changes.remove("limit", limit.id);
+}
+
 /** Removes a key with the budgets and limits that are about nothing else. */
 export async function removeKey(changes: DirectoryChanges, key: VirtualKey): Promise<void> {
-  for (const scope of [`key:${key.id}`, `key:${key.name}`]) {
-    const { items: budgets } = await changes.list("budget", { limit: 1000, where: { scope } });
-    for (const budget of budgets) await changes.remove("budget", budget.id);
-    const { items: limits } = await changes.list("limit", { limit: 1000, where: { scope } });
-    for (const limit of limits) await changes.remove("limit", limit.id);
-  }
+  for (const value of [key.id, key.name]) await removeRules(changes, "key", value);
   await changes.remove("key", key.id);
 }

@@ -13,6 +13,12 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+/** The part of a path that the client wrote: a text that was split, for example at commas, has nothing inside. */
+function writtenPath(input: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] {
+  const inText = path.findIndex((_, i) => typeof valueAt(input, path.slice(0, i)) === "string");
+  return inText < 0 ? path : path.slice(0, inText);
+}
+
 function pathText(where: string, path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
@@ -43,13 +49,14 @@ function nearest(issue: z.core.$ZodIssue): { readonly issue: z.core.$ZodIssue; r
 }
 
 function explain(first: z.core.$ZodIssue, where: string, input: unknown): GatewayError {
-  const { issue, path } = nearest(first);
+  const { issue, path: found } = nearest(first);
+  const path = writtenPath(input, found);
   if (issue.code === "unrecognized_keys") {
     const name = pathText(where, [...path, issue.keys[0] ?? ""]).slice(0, 120);
     return new GatewayError("invalid_request", `${name} is not a field of this request.`, { param: name });
   }
   const param = pathText(where, path) || "body";
-  const expected = issue.message.replace(/^Invalid input: /, "");
+  const expected = issue.message.replace(/^Invalid (input|option): /, "");
   const value = shownValue(valueAt(input, path), path);
   return new GatewayError("invalid_request", `${param} ${value}: ${expected}.`, { param });
 }

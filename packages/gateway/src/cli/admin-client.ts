@@ -68,6 +68,10 @@ export class AdminClient {
     return this.#call("PATCH", path, answer, {}, body);
   }
 
+  put<S extends z.ZodType>(path: string, answer: S, body: unknown): Promise<z.output<S>> {
+    return this.#call("PUT", path, answer, {}, body);
+  }
+
   delete<S extends z.ZodType>(path: string, answer: S): Promise<z.output<S>> {
     return this.#call("DELETE", path, answer, {});
   }
@@ -141,7 +145,7 @@ export function adminClient(options: AdminOptions, env: Env): AdminClient {
   if (options.token !== undefined) return new AdminClient(url, options.token, "--token");
   const fromEnv = env["FAIRLEAD_ADMIN_TOKEN"];
   if (fromEnv !== undefined && fromEnv !== "") return new AdminClient(url, fromEnv, "FAIRLEAD_ADMIN_TOKEN");
-  const file = join(options.dir ?? usualDir, tokenFile);
+  const file = join(options.dir ?? (env["FAIRLEAD_DATA"] || usualDir), tokenFile);
   const kept = readToken(file);
   if (kept === undefined) {
     throw new CommandError(

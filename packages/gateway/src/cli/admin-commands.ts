@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import type { AdminClient, AdminOptions } from "./admin-client.ts";
 import type { CreateBudgetOptions } from "./budgets.ts";
 import type { CommandResult } from "./config-check.ts";
+import type { CredentialInput } from "./credentials.ts";
 import type { CreateKeyOptions } from "./keys.ts";
 import type { ReportOptions } from "./report-range.ts";
 
@@ -17,14 +18,19 @@ function common(command: Command): Command {
   return command
     .option("--url <url>", "address of the gateway (default: FAIRLEAD_URL, or http://127.0.0.1:8080)")
     .option("--token <token>", "admin token (default: FAIRLEAD_ADMIN_TOKEN, or the one this machine's gateway keeps)")
-    .option("--dir <folder>", "data folder of the gateway on this machine (default: ./fairlead-data)")
+    .option("--dir <folder>", "data folder of the gateway on this machine (default: FAIRLEAD_DATA, or ./fairlead-data)")
     .option("--json", "answer in JSON", false);
 }
 
 /**
  * Makes the commands that talk to a running gateway. What they do is loaded when one is run: `serve` starts without it.
  */
-export function adminCommands(env: Env, finish: Finish, clock: Clock = systemClock): readonly Command[] {
+export function adminCommands(
+  env: Env,
+  finish: Finish,
+  clock: Clock = systemClock,
+  readStdin: () => Promise<string> = () => Bun.stdin.text(),
+): readonly Command[] {
   const open = async (options: AdminOptions): Promise<AdminClient> => {
     const { adminClient } = await import("./admin-client.ts");
     return adminClient(options, env);
@@ -33,6 +39,7 @@ export function adminCommands(env: Env, finish: Finish, clock: Clock = systemClo
     keyCommands(open, finish, clock),
     teamCommands(open, finish),
     budgetCommands(open, finish),
+    credentialCommands(open, finish, { env, readStdin }),
     ...reports(open, finish, clock),
   ];
 }
@@ -176,6 +183,38 @@ function budgetCommands(open: Open, finish: Finish): Command {
       finish(await deleteBudget(await open(to), budget, json));
     });
   return budgets;
+}
+
+function credentialCommands(
+  open: Open,
+  finish: Finish,
+  from: { readonly env: Env; readonly readStdin: () => Promise<string> },
+): Command {
+  const credentials = new Command("credentials").description("providers' secrets, kept encrypted in the store");
+  const add = (text: string, description: string): Command => {
+    const command = common(new Command(text).description(description));
+    credentials.addCommand(command);
+    return command;
+  };
+  add("list", "list the names of stored credentials").action(async ({ json, ...to }: Common) => {
+    const { listCredentials } = await import("./credentials.ts");
+    finish(await listCredentials(await open(to), json));
+  });
+  add("set", "store a credential, read from standard input unless told otherwise")
+    .argument("<name>", "how a config names it: `{ store: <name> }`")
+    .option("--file <path>", "read it from a file")
+    .option("--from-env <name>", "read it from an environment variable")
+    .action(async (name: string, { file, fromEnv, json, ...to }: Common & CredentialInput) => {
+      const { setCredential } = await import("./credentials.ts");
+      finish(await setCredential(await open(to), name, { file, fromEnv }, from, json));
+    });
+  add("delete", "delete a stored credential")
+    .argument("<name>")
+    .action(async (name: string, { json, ...to }: Common) => {
+      const { deleteCredential } = await import("./credentials.ts");
+      finish(await deleteCredential(await open(to), name, json));
+    });
+  return credentials;
 }
 
 function reportOptions(command: Command): Command {

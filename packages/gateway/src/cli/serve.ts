@@ -23,7 +23,7 @@ import { LedgerUpkeep } from "../stores/sql/ledger-upkeep.ts";
 import { adminApi } from "./admin-parts.ts";
 import { banner } from "./banner.ts";
 import { FileConfigControl } from "./file-config-control.ts";
-import { noFirstRun, openFirstRun } from "./first-run.ts";
+import { FirstRunToken } from "./first-run-token.ts";
 import { type Loaded, loadOrMakeConfig, type ServeOptions } from "./load.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { runGateway } from "./run-gateway.ts";
@@ -102,14 +102,19 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
       if (gateway === undefined) throw new StartError("The gateway is not built yet.");
       return gateway;
     };
+    const firstRun = new FirstRunToken(stores.directory, stores.files);
     const mirror = new DirectoryMirror({
       directory: stores.directory,
       ring,
       clock,
-      changed: (rules) => gateway?.setRules(rules),
+      changed(rules) {
+        gateway?.setRules(rules);
+        // A database that was away at the start tells only now whether there is an owner.
+        void firstRun.open().catch(() => {});
+      },
       alert,
     });
-    const firstRun = await openFirstRun(stores.directory, stores.files).catch(() => noFirstRun);
+    await firstRun.open().catch(() => {});
     const config =
       loaded.path === undefined
         ? undefined

@@ -42,6 +42,7 @@ export async function addSimulated(
         baseUrl: `${simulator.url}/v1`,
         auth: { type: "none" as const },
         models: spec.models?.map((model) => ({ ...model, adequate })),
+        cost: spec.cost,
       },
     ]),
   );

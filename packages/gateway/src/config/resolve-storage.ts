@@ -27,7 +27,9 @@ const at: ConfigPath = ["storage", "url"];
 
 /** Reads where the database is. A URL may hold a password, so no fault or warning shows it. */
 export function resolveStorage(storage: StorageConfig, resolution: Resolution): StorageSettings {
-  const { url: reference, dir = usualDir, journalMaxBytes, whenUnwritable, retentionDays } = storage;
+  const { url: reference, journalMaxBytes, whenUnwritable, retentionDays } = storage;
+  // The image names a place for a volume, which need not be there.
+  const dir = storage.dir ?? (resolution.env["FAIRLEAD_DATA"] || usualDir);
   const rest = { dir, journalMaxBytes, whenUnwritable, retentionDays };
   const file = join(dir, "fairlead.db");
   const usual: Database = { kind: "sqlite", path: file };

@@ -4,7 +4,7 @@ import { type EngineName, protocolNames } from "@fairlead/contract/names";
 import type { Deployment, DeploymentId, HealthProbe, Timeouts, Upstream, UpstreamAuth } from "../core/deployment.ts";
 import { engines } from "../upstreams/engines/registry.ts";
 import type { Preset } from "../upstreams/preset.ts";
-import { findPreset, guessedCapabilities, providerOfProtocol } from "../upstreams/presets.ts";
+import { findPreset, guessedCapabilities, modelsProbeOf, providerOfProtocol } from "../upstreams/presets.ts";
 import { isLoopback } from "./check-bind.ts";
 import type { ConfigPath } from "./config-error.ts";
 import { showValue } from "./config-source.ts";
@@ -76,7 +76,7 @@ function resolveHealth(
     intervalMs: config.health?.intervalMs ?? intervals[upstream.placement],
     timeoutMs: config.health?.timeoutMs ?? probeTimeoutMs,
     authenticated: upstream.auth.type !== "none",
-    headers: preset?.probeHeaders ?? {},
+    headers: preset?.probeHeaders ?? modelsProbeOf[upstream.protocol].probeHeaders ?? {},
   };
 }
 

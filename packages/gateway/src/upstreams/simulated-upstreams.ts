@@ -14,6 +14,7 @@ export interface SimulatedUpstream {
     readonly firstTokenMs: number;
   };
   readonly models?: UpstreamConfigInput["models"];
+  readonly cost?: UpstreamConfigInput["cost"];
 }
 
 const qwen = { id: "Qwen/Qwen2.5-7B-Instruct", contextWindow: 32_768 };
@@ -27,6 +28,8 @@ export const simulatedUpstreams: readonly SimulatedUpstream[] = [
     preset: "vllm",
     simulator: { flavour: "vllm", models: [qwen], tokensPerSecond: 80, firstTokenMs: 40 },
     models: [qwen],
+    // One small GPU by the hour, and what it serves when well used.
+    cost: { perHour: 0.8, tokensPerHour: 2_000_000 },
   },
   {
     name: "anthropic",

@@ -244,6 +244,11 @@ onEveryDatabase("the ledger", (databases) => {
       { fromMs: start + day, cost: 43 },
       { fromMs: start + 3 * day, cost: 43 },
     ]);
+    expect(await ledger.spent(total, start, end - 10, 24 * hour)).toEqual([
+      { fromMs: start, cost: 86 },
+      { fromMs: start + day, cost: 43 },
+      { fromMs: start + 3 * day, cost: 43 },
+    ]);
     expect(await ledger.spent(total, start + 1_000, end, 12 * hour)).toEqual([
       { fromMs: start + 1_000, cost: 43 },
       { fromMs: start + 1_000 + day, cost: 43 },

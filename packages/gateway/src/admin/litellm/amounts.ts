@@ -63,10 +63,3 @@ export async function setAmounts(changes: DirectoryChanges, scope: AmountScope, 
   await setBudget(changes, scope, body);
   await setLimit(changes, scope, body);
 }
-
-/** Removes both, with what they belong to. */
-export async function removeAmounts(changes: DirectoryChanges, scope: AmountScope): Promise<void> {
-  const { budget, limit } = await findAmounts(changes, scope);
-  if (budget !== undefined) await changes.remove("budget", budget.id);
-  if (limit !== undefined) await changes.remove("limit", limit.id);
-}

@@ -45,13 +45,18 @@ async function applyText(deps: AdminDeps, actor: Actor, text: string, note: stri
   if (problem !== undefined) {
     throw new GatewayError("invalid_request", `${problem.path}: ${problem.message}`, { param: "text" });
   }
-  const applied = await deps.directory.change(actor, async (changes) => {
-    const version = await changes.insert("config", { text, by: actor.name, note }, action);
-    // Inside: a config that does not come into force leaves no trace in the history.
+  const { directory } = deps;
+  const version = await directory.change(actor, (changes) =>
+    changes.insert("config", { text, by: actor.name, note }, action),
+  );
+  // Not inside the change: applying reads stored credentials, which would wait for the change to end.
+  try {
     await control.apply(text, version.id);
-    return version;
-  });
-  return { version: applied.id, restart_needed: [...plan.restartNeeded] };
+  } catch (thrown) {
+    await directory.change(actor, (changes) => changes.remove("config", version.id, "config.failed"));
+    throw thrown;
+  }
+  return { version: version.id, restart_needed: [...plan.restartNeeded] };
 }
 
 function readRoutes(deps: AdminDeps): readonly AdminRoute[] {

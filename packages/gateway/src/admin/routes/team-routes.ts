@@ -16,6 +16,7 @@ import type { DirectoryReads } from "../../keys/directory.ts";
 import type { Team } from "../../keys/directory-entities.ts";
 import type { AdminDeps } from "../admin-deps.ts";
 import { type AdminRoute, adminRoute, deleted, notFound } from "../admin-route.ts";
+import { removeRules } from "../key-drafts.ts";
 import { isoTime } from "../wire-time.ts";
 
 const path = "/admin/v1/teams";
@@ -103,7 +104,7 @@ function teamCrud(deps: AdminDeps): readonly AdminRoute[] {
       method: "delete",
       path: `${path}/{id}`,
       permission: "teams.write",
-      summary: "Delete a team that has no keys",
+      summary: "Delete a team that has no keys, with its own budgets and limits",
       params: idParams,
       answer: deletedAnswer,
       async handle({ params, actor }) {
@@ -118,6 +119,7 @@ function teamCrud(deps: AdminDeps): readonly AdminRoute[] {
           }
           const members = await changes.list("member", { limit: 1000, where: { team: team.name } });
           for (const member of members.items) await changes.remove("member", member.id);
+          await removeRules(changes, "team", team.name);
           await changes.remove("team", team.id);
         });
         await deps.changed();

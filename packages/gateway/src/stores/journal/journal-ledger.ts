@@ -11,6 +11,7 @@ import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { encodeBegin, settleLine } from "./journal-line.ts";
 import type { JournalSegment } from "./journal-segment.ts";
 import { JournalWriter } from "./journal-writer.ts";
+import { JournaledRow } from "./journaled-row.ts";
 import { readSegment } from "./read-segment.ts";
 import { findDeadFolders, recoverFolder } from "./recover-journals.ts";
 import { RowStorer } from "./row-storer.ts";
@@ -162,7 +163,7 @@ export class JournalLedger implements LedgerStore {
     if (written !== undefined && (this.#spill !== undefined || !hasRoom)) this.#spillOver(written, json);
     else if (hasRoom) {
       const acceptedMs = this.#options.clock.now();
-      this.#queue.push({ row: { record, orphaned: false, json }, acceptedMs, segment });
+      this.#queue.push({ row: new JournaledRow(json), acceptedMs, segment });
     } else this.#drop();
     this.#schedule();
   }

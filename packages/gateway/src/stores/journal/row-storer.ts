@@ -84,7 +84,11 @@ export class RowStorer {
     try {
       const size = statSync(rejectedPath, { throwIfNoEntry: false })?.size ?? 0;
       if (size > maxRejectedBytes) throw new Error("rejected.jsonl is full");
-      appendFileSync(rejectedPath, `${JSON.stringify({ reason: reason.message, ...row })}\n`, { mode: 0o600 });
+      appendFileSync(
+        rejectedPath,
+        `${JSON.stringify({ reason: reason.message, orphaned: row.orphaned, record: row.record })}\n`,
+        { mode: 0o600 },
+      );
     } catch (fault) {
       kept = `It could not be kept: ${fault instanceof Error ? fault.message : "unknown fault"}.`;
     }

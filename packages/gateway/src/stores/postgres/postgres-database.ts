@@ -25,7 +25,7 @@ export class PostgresDatabase implements SqlDatabase {
   /** Does not connect: the first statement does. @throws SqlError for an address that cannot be read */
   static async open(url: string): Promise<PostgresDatabase> {
     // Loaded here only, so that nobody else pays for it at the start.
-    const { Pool } = await import("pg");
+    const { Client, Pool } = await import("pg");
     const pool = (options: PoolConfig): Pool => {
       const made = new Pool({
         connectionString: url,
@@ -41,6 +41,8 @@ export class PostgresDatabase implements SqlDatabase {
       return made;
     };
     try {
+      // Reads the address, which a pool does at its first use only. Does not connect.
+      new Client({ connectionString: url });
       return new PostgresDatabase(
         pool({ max: 8, query_timeout: statementMs }),
         pool({ max: 3, query_timeout: readMs }),
@@ -54,11 +56,11 @@ export class PostgresDatabase implements SqlDatabase {
   }
 
   query(sql: string, params: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
-    return this.#bounded(() => rowsOf(this.#pool.query<SqlRow>(sql, [...params])));
+    return this.#bounded(() => rowsOf(() => this.#pool.query<SqlRow>(sql, [...params])));
   }
 
   read(sql: string, params: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
-    return this.#bounded(() => rowsOf(this.#readers.query<SqlRow>(sql, [...params])));
+    return this.#bounded(() => rowsOf(() => this.#readers.query<SqlRow>(sql, [...params])));
   }
 
   transaction<T>(work: (session: SqlSession) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
@@ -92,9 +94,9 @@ export class PostgresDatabase implements SqlDatabase {
   }
 }
 
-async function rowsOf(result: Promise<QueryResult<SqlRow>>): Promise<readonly SqlRow[]> {
+async function rowsOf(ask: () => Promise<QueryResult<SqlRow>>): Promise<readonly SqlRow[]> {
   try {
-    return (await result).rows;
+    return (await ask()).rows;
   } catch (thrown) {
     throw postgresFailure(thrown);
   }
@@ -108,7 +110,7 @@ async function inTransaction<T>(
   const session: SqlSession = {
     query: (sql, params = []) => {
       const statement = { text: sql, values: [...params], query_timeout: timeoutMs };
-      return rowsOf(client.query<SqlRow>(statement));
+      return rowsOf(() => client.query<SqlRow>(statement));
     },
   };
   try {

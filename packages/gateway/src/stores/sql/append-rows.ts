@@ -1,7 +1,7 @@
 import type { LedgerRow } from "../../ledger/ledger-row.ts";
 import { attemptColumns, encodeAttempt } from "./attempt-columns.ts";
 import { encodeExchange, exchangeColumns } from "./exchange-columns.ts";
-import { insertRows } from "./insert-rows.ts";
+import { insertNew, insertRows } from "./insert-rows.ts";
 import { readExchanges } from "./read-exchanges.ts";
 import type { SqlDialect, SqlSession } from "./sql-database.ts";
 import { storedTags } from "./stored-tags.ts";
@@ -18,10 +18,11 @@ function distinct(rows: readonly LedgerRow[]): LedgerRow[] {
 }
 
 async function insert(session: SqlSession, rows: readonly LedgerRow[], sums: SumChanges): Promise<LedgerRow[]> {
-  const suffix = "ON CONFLICT (at, id) DO NOTHING RETURNING id";
-  const returned = await insertRows(session, "exchanges", exchangeColumns, rows, encodeExchange, suffix);
-  const inserted = returned.length === rows.length ? undefined : new Set(returned.map((row) => row["id"]));
-  const fresh = inserted === undefined ? [...rows] : rows.filter(({ record }) => inserted.has(record.id));
+  const fresh = await insertNew(session, "exchanges", exchangeColumns, rows, encodeExchange, {
+    conflict: "at, id",
+    id: "id",
+    idOf: ({ record }) => record.id,
+  });
   const attempts = fresh.flatMap(({ record }) =>
     record.attempts.map((attempt, number) => ({ record, attempt, number })),
   );

@@ -2,7 +2,7 @@ import type { Budget } from "../../core/budget.ts";
 import type { SpentBucket, UsageFilters } from "../../ledger/ledger-query.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { SqlParams } from "./sql-params.ts";
-import { usageSegments } from "./usage-segments.ts";
+import { type UsageSegment, usageSegments } from "./usage-segments.ts";
 import { usageStatement } from "./usage-source.ts";
 import { hourMs } from "./usage-sums.ts";
 
@@ -22,23 +22,27 @@ async function spentIn(database: SqlDatabase, filters: UsageFilters, fromMs: num
   return rows.reduce((sum, row) => sum + Number(row["cost_nano"] ?? 0), 0);
 }
 
-/** Short buckets come from one pass over the rows. */
+/** All buckets in one pass, over sums that lie within one bucket each. */
 async function spentPerStep(
   database: SqlDatabase,
   filters: UsageFilters,
+  finest: UsageSegment["source"],
   fromMs: number,
   toMs: number,
   bucketMs: number,
 ): Promise<SpentBucket[]> {
   const params = new SqlParams();
-  const segments = usageSegments(fromMs, toMs, "rows");
+  const segments = usageSegments(fromMs, toMs, finest);
   if (segments.length === 0) return [];
   const selection = { dimensions: [], bucketMs, originMs: fromMs, sums: ["cost_nano"] as const, filters };
   const rows = await database.read(usageStatement(segments, selection, params), params.values);
-  return rows
-    .map((row) => ({ fromMs: Number(row["bucket"]), cost: Number(row["cost_nano"]) }))
-    .filter(({ cost }) => cost > 0)
-    .sort((a, b) => a.fromMs - b.fromMs);
+  const costs = new Map<number, number>();
+  for (const row of rows) {
+    const bucket = Number(row["bucket"]);
+    costs.set(bucket, (costs.get(bucket) ?? 0) + Number(row["cost_nano"]));
+  }
+  const buckets = [...costs].map(([start, cost]): SpentBucket => ({ fromMs: start, cost }));
+  return buckets.filter(({ cost }) => cost > 0).sort((a, b) => a.fromMs - b.fromMs);
 }
 
 /** @see LedgerDatabase.spent */
@@ -52,7 +56,10 @@ export async function querySpent(
   const filters = filtersOf(scope);
   if (bucketMs === undefined) return [{ fromMs, cost: await spentIn(database, filters, fromMs, toMs) }];
   if (!(bucketMs > 0) || (toMs - fromMs) / bucketMs > maxBuckets) throw new RangeError("Too many buckets.");
-  if (bucketMs < hourMs) return spentPerStep(database, filters, fromMs, toMs, bucketMs);
+  if (bucketMs < hourMs) return spentPerStep(database, filters, "rows", fromMs, toMs, bucketMs);
+  if (fromMs % hourMs === 0 && bucketMs % hourMs === 0) {
+    return spentPerStep(database, filters, "hour", fromMs, toMs, bucketMs);
+  }
   const found: SpentBucket[] = [];
   for (let start = fromMs; start < toMs; start += bucketMs) {
     const cost = await spentIn(database, filters, start, Math.min(start + bucketMs, toMs));

@@ -13,10 +13,10 @@ export interface SqlSession {
    */
   query(sql: string, params?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
   /**
-   * Runs one statement for each row of values, where that is cheaper than statements of many rows. Returns what they
-   * return, in order.
+   * Inserts rows one by one, where that is cheaper than statements of many rows. Returns for each, in order, whether it
+   * was inserted and not there already.
    */
-  readonly queryEach?: (sql: string, rows: Iterable<readonly SqlValue[]>) => SqlRow[];
+  readonly insertEach?: (sql: string, rows: Iterable<readonly SqlValue[]>) => boolean[];
 }
 
 export interface TransactionOptions {

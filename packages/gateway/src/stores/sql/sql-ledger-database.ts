@@ -38,10 +38,13 @@ export class SqlLedgerDatabase implements LedgerDatabase {
   async append(rows: readonly LedgerRow[]): Promise<void> {
     if (rows.length === 0) return;
     try {
-      await this.#ensureDays(rows.map(({ record }) => record.at));
       const { appendLedger, dialect } = this.#database;
-      if (appendLedger !== undefined) await appendLedger(rows);
-      else await this.#database.transaction((session) => appendRows(session, dialect, rows));
+      if (appendLedger !== undefined) {
+        await appendLedger(rows);
+        return;
+      }
+      await this.#ensureDays(rows.map(({ record }) => record.at));
+      await this.#database.transaction((session) => appendRows(session, dialect, rows));
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
       // Another process dropped the day: the next try makes it again.

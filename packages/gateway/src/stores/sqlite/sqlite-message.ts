@@ -36,7 +36,7 @@ export function unpack<T>(packed: Packed<T>): T {
 }
 
 export function packLedger(rows: readonly LedgerRow[]): string {
-  return rows.map(({ record, orphaned, json }) => (orphaned ? "1" : "0") + (json ?? JSON.stringify(record))).join("\n");
+  return rows.map((row) => (row.orphaned ? "1" : "0") + (row.json ?? JSON.stringify(row.record))).join("\n");
 }
 
 export function unpackLedger(packed: string): LedgerRow[] {

@@ -78,14 +78,11 @@ function close(): void {
 /** This thread as a session. Nothing of it waits, so no other message comes between the statements of a transaction. */
 const here: SqlSession = {
   query: async (sql, params = []) => query(sql, params),
-  queryEach(sql, rows) {
+  insertEach(sql, rows) {
     const statement = prepare(sql);
-    const returned: SqlRow[] = [];
-    for (const values of rows) {
-      const row = statement.get(...values) as Record<string, SqlValue> | null;
-      if (row !== null) returned.push(exactRow(row));
-    }
-    return returned;
+    const inserted: boolean[] = [];
+    for (const values of rows) inserted.push(statement.run(...values).changes > 0);
+    return inserted;
   },
 };
 

@@ -1,0 +1,13 @@
+import { expect, test } from "bun:test";
+import { z } from "zod";
+import { parseInput } from "./parse-input.ts";
+
+const schema = z.object({
+  group_by: z.preprocess((text) => String(text).split(","), z.array(z.enum(["model", "day"]))),
+});
+
+test("a value that is split before it is checked is shown as it was written", () => {
+  expect(() => parseInput(schema, { group_by: "model,colour" }, "query")).toThrow(
+    'query.group_by is "model,colour": expected one of "model"|"day".',
+  );
+});
