@@ -8,6 +8,8 @@ export interface Interpolated {
   readonly names: readonly string[];
   /** Of these, the ones neither set nor given a default. */
   readonly missing: readonly string[];
+  /** Defaults that say anything, in order, used or not. */
+  readonly defaults: readonly string[];
   /** A `${` that is no reference. */
   readonly malformed: boolean;
 }
@@ -26,6 +28,7 @@ export function isTemplate(text: string): boolean {
 export function interpolate(text: string, env: Env): Interpolated {
   const names: string[] = [];
   const missing: string[] = [];
+  const defaults: string[] = [];
   let malformed = false;
   const replaced = text.replace(reference, (whole: string, name?: string, fallback?: string) => {
     if (whole === "$${") return "${";
@@ -34,10 +37,11 @@ export function interpolate(text: string, env: Env): Interpolated {
       return whole;
     }
     names.push(name);
+    if (fallback) defaults.push(fallback);
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (fallback !== undefined) return value === undefined || value === "" ? fallback : value;
     if (value === undefined) missing.push(name);
     return value ?? "";
   });
-  return { text: replaced, names, missing, malformed };
+  return { text: replaced, names, missing, defaults, malformed };
 }

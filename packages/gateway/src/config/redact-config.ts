@@ -1,5 +1,6 @@
 import { secretPaths } from "@fairlead/contract/config-schema";
 import { type Document, isMap, isScalar, isSeq, parseDocument, type Scalar } from "yaml";
+import { interpolate } from "./interpolate.ts";
 
 const placeholder = "[secret]";
 const patterns = secretPaths.map((path) => path.split("."));
@@ -15,15 +16,19 @@ function scalarsAt(node: unknown, path: readonly string[], at: readonly string[]
   });
 }
 
-/** Secrets that a config has written out; a text with a `${NAME}` reference is none. A database's URL counts when it has a password. */
+/** Whether a secret stands in the file: no variable is meant, or one has a default. A database's URL does when it has a password. */
+function isWrittenOut(at: string, text: string): boolean {
+  const { text: left, names, defaults } = interpolate(text, {});
+  if (at !== "storage.url") return names.length === 0 || defaults.length > 0;
+  if (!URL.canParse(left)) return false;
+  const { password, searchParams } = new URL(left);
+  return password !== "" || (searchParams.get("password") ?? "") !== "";
+}
+
 function literals(document: Document): { at: string; scalar: Scalar }[] {
   return patterns
     .flatMap((path) => scalarsAt(document.contents, path, []))
-    .filter(({ at, scalar }) => {
-      if (typeof scalar.value !== "string" || scalar.value.includes("${")) return false;
-      if (at !== "storage.url") return true;
-      return URL.canParse(scalar.value) && new URL(scalar.value).password !== "";
-    });
+    .filter(({ at, scalar }) => typeof scalar.value === "string" && isWrittenOut(at, scalar.value));
 }
 
 /** Paths of the secrets a config has written out. Text that is no YAML has none that could be found. */

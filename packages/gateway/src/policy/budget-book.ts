@@ -8,15 +8,19 @@ export interface ActiveBudget {
   readonly account: string;
 }
 
-/** What was counted for another scope or window must not count for this one, so both are part of the name. */
-function accountOf({ id, scope, window }: Budget): string {
+/** What a budget counts: another scope or window counts from its own history. */
+function countOf({ id, scope, window }: Budget): string {
   const shape = window.kind === "rolling" ? `rolling-${window.lengthMs}` : `${window.unit}-${window.timeZone}`;
-  return `budget:${id}:${scopeName(scope.kind, scope.value)}:${shape}`;
+  return `budget:${id}:${shape}:${scopeName(scope.kind, scope.value)}`;
 }
 
-/** All budgets that hold now, found by what they are about. Replaced as a whole; finding is synchronous, every attempt. */
+/**
+ * All budgets that hold now, found by what they are about. Replaced as a whole; finding is synchronous, every attempt.
+ * One that stays keeps its account; one that comes, also again, gets a new one, because its history is booked anew.
+ */
 export class BudgetBook {
   #all: readonly ActiveBudget[] = [];
+  #begun = 0;
   #byScope: ReadonlyMap<string, readonly ActiveBudget[]> = new Map();
   /** What was found for a key's own tags, which most requests have. */
   #found = new WeakMap<Principal, WeakMap<Deployment, readonly ActiveBudget[]>>();
@@ -30,7 +34,11 @@ export class BudgetBook {
   }
 
   replace(budgets: readonly Budget[]): void {
-    this.#all = budgets.map((budget) => ({ budget, account: accountOf(budget) }));
+    const accounts = new Map(this.#all.map(({ budget, account }) => [countOf(budget), account]));
+    this.#all = budgets.map((budget) => {
+      const count = countOf(budget);
+      return { budget, account: accounts.get(count) ?? `${count}#${++this.#begun}` };
+    });
     this.#found = new WeakMap();
     this.#byScope = Map.groupBy(this.#all, ({ budget: { scope } }) => scopeName(scope.kind, scope.value));
   }
