@@ -401,4 +401,22 @@ describe("a budget that is changed", () => {
       await expectQuietly(call, "day", 2 * each);
     }
   });
+
+  test("counts its new window's history from its first moment on, also of requests that ended just now", async () => {
+    const { call, url } = await start();
+    const { id, headers } = await makeKey(call, "fresh");
+    for (let i = 0; i < 3; i++) {
+      expect((await postChat(url, body, headers)).status).toBe(200);
+      // The row may not be in the database yet.
+      const limit_usd = dollarsFor(body, 10, i + 1);
+      const made = await call("POST", "/budgets", {
+        name: `b${i}`,
+        scope: { key: id },
+        limit_usd,
+        on_exhausted: "refuse",
+      });
+      expect((await postChat(url, body, headers)).status).toBe(402);
+      await call("DELETE", `/budgets/${made.json.id}`);
+    }
+  });
 });

@@ -187,6 +187,25 @@ describe("applying", () => {
     expect((await call("GET", "/budgets")).json.data).toEqual([]);
   });
 
+  test("counts a budget that comes back from what was spent until that moment", async () => {
+    const { call, gateway } = it;
+    const spent = async (): Promise<number> => (await call("GET", "/budgets")).json.data[0].current.spent_usd;
+    const exact = { overrides: [{ model: openaiModel, provider: "openai", input: 10, output: 1_000 }] };
+    const text = configText(haiku, {
+      budgets: { day: { scope: { tag: "counted" }, limitUsd: 1_000 } },
+      pricing: exact,
+    });
+    let expected = 0;
+    for (const config of [text, configText(haiku, { pricing: exact }), text]) {
+      await apply(config);
+      const answer = await postChat(gateway.url, askFor(9), { "x-router-tags": "counted" });
+      expected += Number(answer.headers.get("x-router-cost-usd"));
+    }
+    expect(expected).toBeGreaterThan(0.027);
+    expect(await spent()).toBeCloseTo(expected, 9);
+    await apply(configText(haiku));
+  });
+
   test("is refused when somebody else was faster, or when the text is wrong, and leaves all as it was", async () => {
     const { json } = await it.call("GET", "/config");
     const late = await it.call("POST", "/config/apply", { text: configText(openaiModel), base_version: null });
