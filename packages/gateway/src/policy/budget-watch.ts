@@ -3,6 +3,8 @@ import type { NanoDollars } from "../core/money.ts";
 import { countWindow } from "../ledger/budget-window.ts";
 
 interface Seen {
+  /** As it was then: thresholds of another limit or window are others. */
+  readonly budget: Budget;
   readonly windowStartMs: number;
   /** The highest threshold that was told in this window. */
   readonly told: number;
@@ -46,7 +48,8 @@ export class BudgetWatch {
     const window = countWindow(budget.window, atMs);
     const { id } = budget;
     // A rolling window never begins anew: a threshold is told again once a whole window has passed.
-    const seen = this.#seen.get(id);
+    const last = this.#seen.get(id);
+    const seen = last !== undefined && areAlike(last.budget, budget) ? last : undefined;
     const windowStartMs =
       window.kind === "fixed"
         ? window.startMs
@@ -56,7 +59,15 @@ export class BudgetWatch {
     // A request may settle after its window is over, when the next one was already told of.
     if (seen !== undefined && seen.windowStartMs > windowStartMs) return;
     if (seen?.windowStartMs === windowStartMs && seen.told >= threshold) return;
-    this.#seen.set(id, { windowStartMs, told: threshold });
+    this.#seen.set(id, { budget, windowStartMs, told: threshold });
     if (tell) this.#tell({ budget, threshold, spent, windowStartMs, at: atMs });
   }
+}
+
+function areAlike(one: Budget, other: Budget): boolean {
+  if (one === other) return true;
+  if (one.limit !== other.limit) return false;
+  const [a, b] = [one.window, other.window];
+  if (a.kind === "rolling") return b.kind === "rolling" && a.lengthMs === b.lengthMs;
+  return b.kind === "calendar" && a.unit === b.unit && a.timeZone === b.timeZone;
 }
