@@ -1,11 +1,14 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { findBun } from "../../scripts/bun.mjs";
 import { operator } from "../setup/admin.ts";
+import { Child, repository } from "../setup/child-process.ts";
 import { dataLines, postChat, say } from "../setup/clients.ts";
-import { type GatewayProcess, startGateway } from "../setup/gateway-process.ts";
+import { type GatewayProcess, gatewayArgs, gatewayProgram, startGateway } from "../setup/gateway-process.ts";
 import { askFor } from "../setup/money.ts";
+import { testWith } from "../setup/requires.ts";
 import {
   canaries,
   canaryEnv,
@@ -256,4 +259,46 @@ describe("applying", () => {
     expect((await it.call("GET", "/config")).json.text).toBe(configText(haiku));
     expect((await it.call("GET", "/config/versions")).json.data.length).toBeGreaterThan(5);
   });
+});
+
+describe("a file that may only be read", () => {
+  const isRoot = process.getuid?.() === 0;
+
+  testWith(
+    "setpriv",
+    !isRoot || existsSync("/usr/bin/setpriv"),
+    "is not changed: the answer says where to",
+    async () => {
+      const [folder, dir] = [tempDir(), tempDir()];
+      const path = join(folder, "fairlead.yaml");
+      const text = configText(openaiModel, {}, dir);
+      writeFileSync(path, text);
+      chmodSync(path, 0o444);
+      chmodSync(folder, 0o555);
+      chmodSync(dir, 0o777);
+      // Nothing is read-only for root.
+      const asNobody = isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+      const args = [join(repository, gatewayProgram), ...gatewayArgs({ args: ["--config", path] })];
+      const [command = "", ...rest] = [...asNobody, findBun(), ...args];
+      const child = new Child(command, rest, { env: canaryEnv, cwd: dir });
+      try {
+        const { url } = await child.record((record) => record["event"] === "listening", "the gateway's address");
+        const call = operator({ url: String(url), child, stop: () => child.stop() }, dir);
+        expect((await call("GET", "/config")).json).toEqual({ version: null, text });
+        const refused = await call("POST", "/config/apply", { text: configText(haiku, {}, dir) });
+        expect(refused.status).toBe(409);
+        expect(refused.json.error).toMatchObject({
+          code: "conflict",
+          message: expect.stringContaining("cannot be written"),
+        });
+        expect((await call("GET", "/config")).json).toEqual({ version: null, text });
+        expect((await call("GET", "/config/versions")).json.data).toEqual([]);
+        const answer = await postChat(String(url), say("Hi", { model: "fast" }));
+        expect(answer.headers.get("x-router-target")).toBe(`openai/${openaiModel}`);
+      } finally {
+        await child.stop();
+        chmodSync(folder, 0o755);
+      }
+    },
+  );
 });
