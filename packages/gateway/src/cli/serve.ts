@@ -82,10 +82,11 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
     for (const warning of [...stores.warnings, ...resolved.warnings])
       log.logger.warn({ event: "config_warning" }, warning);
 
-    const meter = new SelfHostedMeter(resolved.upstreams.map(({ name }) => name));
+    const meter = new SelfHostedMeter([]);
     const snapshot = async (config: ResolvedConfig): Promise<Snapshot> => {
       const { server, upstreams, catalogue, attemptLimits, breakerLimits, pricing, budgets, limits } = config;
       const prices = await createPriceBook({ pricing, upstreams, meter, clock });
+      meter.measure(upstreams.map(({ name }) => name));
       return { server, upstreams, catalogue, attemptLimits, breakerLimits, prices, pricing, budgets, limits };
     };
     const { auth } = resolved;

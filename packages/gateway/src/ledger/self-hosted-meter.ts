@@ -40,11 +40,16 @@ const unmeasured: Throughput = { tokensPerHour: undefined, tokensPerBusyHour: un
  * enough was served, and stays as it was while nothing is. Times are monotonic milliseconds. Synchronous and cheap.
  */
 export class SelfHostedMeter {
-  readonly #meters: ReadonlyMap<string, Meter>;
+  #meters: ReadonlyMap<string, Meter> = new Map();
 
   /** Only the upstreams named here are measured; others cost nothing. */
   constructor(upstreams: Iterable<string>) {
-    this.#meters = new Map(Array.from(upstreams, (name) => [name, newMeter()]));
+    this.measure(upstreams);
+  }
+
+  /** Measures these from now on; what was measured of those that stay is kept. */
+  measure(upstreams: Iterable<string>): void {
+    this.#meters = new Map(Array.from(upstreams, (name) => [name, this.#meters.get(name) ?? newMeter()]));
   }
 
   /** A request went out. Each needs its `ended`. */

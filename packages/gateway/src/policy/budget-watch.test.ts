@@ -1,75 +1,82 @@
 import { expect, test } from "bun:test";
 import { budget } from "../../test/fixtures/admission.ts";
-import type { Budget, BudgetNotice } from "../core/budget.ts";
+import type { BudgetNotice } from "../core/budget.ts";
 import { fromDollars } from "../core/money.ts";
+import { BudgetBook } from "./budget-book.ts";
 import { BudgetWatch } from "./budget-watch.ts";
 
-const noon = Date.UTC(2026, 10, 20, 12);
 const dayMs = 86_400_000;
-const calendar = (unit: "day" | "month"): Budget["window"] => ({ kind: "calendar", unit, timeZone: "UTC" });
+const day = budget("day", { limit: fromDollars(10), notifyAt: [0.5, 0.8, 1] });
 
-function watched(more: Partial<Budget> = {}) {
-  const told: BudgetNotice[] = [];
-  const watch = new BudgetWatch((notice) => told.push(notice));
-  const watchedBudget = budget("b", { limit: fromDollars(100), notifyAt: [0.5, 0.8, 1], ...more });
-  return { watch, one: watchedBudget, told: () => told.splice(0).map(({ threshold }) => threshold) };
+function watching() {
+  const notices: BudgetNotice[] = [];
+  const watch = new BudgetWatch((notice) => notices.push(notice));
+  return { watch, told: () => notices.map(({ threshold }) => threshold) };
 }
 
-test("each threshold is told once a window, and again in the next", () => {
-  const { watch, one, told } = watched();
-  for (const dollars of [49, 50, 60, 79, 80, 99, 100, 150]) watch.spent(one, fromDollars(dollars), noon);
+test("each threshold is told once a window, the highest of several passed at once", () => {
+  const { watch, told } = watching();
+  for (const dollars of [4.9, 5, 5.1, 9, 9.5, 10, 11]) watch.spent(day, fromDollars(dollars), 1_000);
   expect(told()).toEqual([0.5, 0.8, 1]);
-  watch.refused(one, fromDollars(150), noon);
-  expect(told()).toEqual([]);
-  watch.spent(one, fromDollars(50), noon + dayMs);
+  watch.spent(day, fromDollars(12), dayMs);
+  expect(told()).toEqual([0.5, 0.8, 1, 1]);
+});
+
+test("a request that settles after its window was followed by another tells nothing of the old one", () => {
+  const { watch, told } = watching();
+  watch.spent(day, fromDollars(5), dayMs + 1);
+  watch.spent(day, fromDollars(10), dayMs - 1);
+  watch.spent(day, fromDollars(5.5), dayMs + 2);
   expect(told()).toEqual([0.5]);
 });
 
-test("of several thresholds that are passed at once the highest is told", () => {
-  const { watch, one, told } = watched();
-  watch.spent(one, fromDollars(90), noon);
+test("what was spent before the process began counts as told", () => {
+  const { watch, told } = watching();
+  watch.resume(day, fromDollars(6), 1_000);
+  watch.spent(day, fromDollars(7), 2_000);
+  watch.spent(day, fromDollars(8), 3_000);
   expect(told()).toEqual([0.8]);
 });
 
-test("a request that settles after its window does not speak for the next one", () => {
-  const { watch, one, told } = watched();
-  watch.spent(one, fromDollars(50), noon + dayMs);
-  watch.spent(one, fromDollars(100), noon);
-  expect(told()).toEqual([0.5]);
-});
-
-test("what was spent before this process began is not told again", () => {
-  const { watch, one, told } = watched();
-  watch.resume(one, fromDollars(85), noon);
-  watch.spent(one, fromDollars(90), noon);
-  expect(told()).toEqual([]);
-  watch.spent(one, fromDollars(100), noon);
+test("a refusal reaches the whole budget, whatever is settled", () => {
+  const { watch, told } = watching();
+  watch.refused(day, fromDollars(3), 1_000);
+  watch.refused(day, fromDollars(3), 2_000);
   expect(told()).toEqual([1]);
 });
 
-test("a budget that gets a longer window tells its thresholds there", () => {
-  const { watch, one, told } = watched({ window: calendar("day") });
-  watch.spent(one, fromDollars(50), noon);
-  expect(told()).toEqual([0.5]);
-  const month = { ...one, window: calendar("month") };
-  watch.spent(month, fromDollars(80), noon);
-  expect(told()).toEqual([0.8]);
+test("a raised limit has its thresholds before it again", () => {
+  const { watch, told } = watching();
+  watch.spent(day, fromDollars(10), 1_000);
+  const raised = { ...day, limit: fromDollars(20) };
+  watch.sweep([raised]);
+  watch.spent(raised, fromDollars(16), 2_000);
+  expect(told()).toEqual([1, 0.8]);
 });
 
-test("a budget that is raised tells the thresholds of its new limit", () => {
-  const { watch, one, told } = watched();
-  watch.spent(one, fromDollars(100), noon);
-  expect(told()).toEqual([1]);
-  const raised = { ...one, limit: fromDollars(200) };
-  for (const dollars of [150, 159, 160, 161]) watch.spent(raised, fromDollars(dollars), noon);
+test("a longer window tells its own thresholds, although it began before", () => {
+  const { watch, told } = watching();
+  watch.spent(day, fromDollars(5), 20 * dayMs);
+  const month = { ...day, window: { kind: "calendar", unit: "month", timeZone: "UTC" } as const };
+  watch.spent(month, fromDollars(8), 20 * dayMs);
   expect(told()).toEqual([0.5, 0.8]);
 });
 
-test("a rolling window tells a threshold again after its whole length", () => {
-  const { watch, one, told } = watched({ window: { kind: "rolling", lengthMs: dayMs } });
-  watch.spent(one, fromDollars(50), noon);
-  watch.spent(one, fromDollars(55), noon + dayMs - 1);
-  expect(told()).toEqual([0.5]);
-  watch.spent(one, fromDollars(55), noon + dayMs);
-  expect(told()).toEqual([0.5]);
+test("a rolling window tells a threshold again once a whole window has passed", () => {
+  const { watch, told } = watching();
+  const rolling = { ...day, window: { kind: "rolling", lengthMs: 3_600_000 } as const };
+  watch.spent(rolling, fromDollars(5), 0);
+  watch.spent(rolling, fromDollars(5), 3_599_999);
+  watch.spent(rolling, fromDollars(5), 3_600_000);
+  expect(told()).toEqual([0.5, 0.5]);
+});
+
+test("another scope or window is another account", () => {
+  const accounts = [
+    day,
+    { ...day, scope: { kind: "team", value: "a" } as const },
+    { ...day, window: { kind: "calendar", unit: "hour", timeZone: "UTC" } as const },
+    { ...day, limit: fromDollars(11) },
+  ].map((one) => new BudgetBook([one]).all[0]?.account);
+  expect(new Set(accounts).size).toBe(3);
 });

@@ -3,8 +3,6 @@ import type { NanoDollars } from "../core/money.ts";
 import { countWindow } from "../ledger/budget-window.ts";
 
 interface Seen {
-  /** As it was then: thresholds of another limit or window are others. */
-  readonly budget: Budget;
   readonly windowStartMs: number;
   /** The highest threshold that was told in this window. */
   readonly told: number;
@@ -40,16 +38,15 @@ export class BudgetWatch {
 
   /** Forgets budgets that are gone. */
   sweep(budgets: readonly Budget[]): void {
-    const ids = new Set(budgets.map(({ id }) => id));
-    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
+    const known = new Set(budgets.map(keyOf));
+    for (const key of this.#seen.keys()) if (!known.has(key)) this.#seen.delete(key);
   }
 
   #reach(budget: Budget, threshold: number, spent: NanoDollars, atMs: number, tell: boolean): void {
     const window = countWindow(budget.window, atMs);
-    const { id } = budget;
+    const key = keyOf(budget);
     // A rolling window never begins anew: a threshold is told again once a whole window has passed.
-    const last = this.#seen.get(id);
-    const seen = last !== undefined && areAlike(last.budget, budget) ? last : undefined;
+    const seen = this.#seen.get(key);
     const windowStartMs =
       window.kind === "fixed"
         ? window.startMs
@@ -59,15 +56,12 @@ export class BudgetWatch {
     // A request may settle after its window is over, when the next one was already told of.
     if (seen !== undefined && seen.windowStartMs > windowStartMs) return;
     if (seen?.windowStartMs === windowStartMs && seen.told >= threshold) return;
-    this.#seen.set(id, { budget, windowStartMs, told: threshold });
+    this.#seen.set(key, { windowStartMs, told: threshold });
     if (tell) this.#tell({ budget, threshold, spent, windowStartMs, at: atMs });
   }
 }
 
-function areAlike(one: Budget, other: Budget): boolean {
-  if (one === other) return true;
-  if (one.limit !== other.limit) return false;
-  const [a, b] = [one.window, other.window];
-  if (a.kind === "rolling") return b.kind === "rolling" && a.lengthMs === b.lengthMs;
-  return b.kind === "calendar" && a.unit === b.unit && a.timeZone === b.timeZone;
+/** A budget that was given another limit or window has its thresholds before it again. */
+function keyOf({ id, limit, window }: Budget): string {
+  return `${id} ${limit} ${window.kind === "rolling" ? window.lengthMs : `${window.unit} ${window.timeZone}`}`;
 }
