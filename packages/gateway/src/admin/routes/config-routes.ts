@@ -56,6 +56,7 @@ async function applyText(deps: AdminDeps, actor: Actor, text: string, note: stri
     await directory.change(actor, (changes) => changes.remove("config", version.id, "config.failed"));
     throw thrown;
   }
+  await deps.changed();
   return { version: version.id, restart_needed: [...plan.restartNeeded] };
 }
 
