@@ -325,7 +325,7 @@ describe("config, credentials and the audit log", () => {
     expect((await call("POST", "/config/validate", { text: "broken" })).json).toMatchObject({ valid: false });
     expect((await call("POST", "/config/plan", { text: "first: 2" })).json.changes).toHaveLength(1);
     expect((await call("POST", "/config/apply", { text: "broken" })).json.error.message).toBe("first: is broken");
-    const { json: second } = await call("POST", "/config/apply", { text: "first: 2\nsecret: abc", note: "more" });
+    const { json: second } = await call("POST", "/config/apply", { text: "first: 2\nsecret: hush-hush", note: "more" });
     expect((await call("GET", "/config")).json).toEqual({
       version: second.version,
       text: "first: 2\nsecret: '[hidden]'",
@@ -339,7 +339,7 @@ describe("config, credentials and the audit log", () => {
     expect((await call("GET", "/config")).json.text).toContain("first: 2");
     const { json: versions } = await call("GET", "/config/versions");
     expect(versions.data).toHaveLength(3);
-    expect((await call("GET", `/config/versions/${second.version}`)).text).not.toContain("abc");
+    expect((await call("GET", `/config/versions/${second.version}`)).text).not.toContain("hush-hush");
   });
 
   test("credentials are stored sealed, replaced, named and deleted, and never shown", async () => {
