@@ -39,6 +39,12 @@ export interface AdminDeps {
   readonly models: () => readonly ShownModel[];
   readonly config: ConfigControl | undefined;
   readonly vault: CredentialVault;
+  /** The config in force, as far as stored credentials go. */
+  readonly runningConfig: {
+    refersTo(credential: string): boolean;
+    /** Reads stored credentials again and puts the config in force with them. */
+    refresh(): Promise<void>;
+  };
   /** Told of the gateway's own faults. */
   readonly alert: (error: GatewayError) => void;
 }

@@ -19,6 +19,7 @@ export interface AdminParts {
   readonly stores: Stores;
   readonly resolved: ResolvedConfig;
   readonly vault: CredentialVault;
+  readonly runningConfig: AdminDeps["runningConfig"];
   /** This machine's own token, with the owner's rights. */
   readonly operatorToken: Secret | undefined;
   readonly firstRun: FirstRun;
@@ -103,6 +104,7 @@ export function adminApi(parts: AdminParts): (views: GatewayViews) => AdminApi {
       models: () => shownModels(views),
       config: parts.config,
       vault: parts.vault,
+      runningConfig: parts.runningConfig,
       alert: views.alert,
     };
     const answer = lazyAdmin(deps);

@@ -57,6 +57,17 @@ test("a credential comes from standard input, a file or the environment, and is 
   expect(await run("credentials list")).toBe("No credentials are stored.");
 });
 
+test("a new value of a credential in use is put in force, and it cannot be deleted", async () => {
+  await run("credentials set not-in-use", "sk-1\n");
+  expect(rig.refreshes()).toBe(0);
+  await run("credentials set referred-to", "sk-2\n");
+  expect(rig.refreshes()).toBe(1);
+  const refused = await run("credentials delete referred-to").catch((error: Error) => error.message);
+  expect(refused).toContain("The running config refers to this credential");
+  expect(await stored("referred-to")).toBe("sk-2");
+  await run("credentials delete not-in-use");
+});
+
 test("without a value nothing is stored, and it says where it looked", async () => {
   const failed = await run("credentials set empty").catch((error: Error) => error.message);
   expect(failed).toContain("standard input");

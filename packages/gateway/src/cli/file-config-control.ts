@@ -16,7 +16,7 @@ export interface FileConfigParts {
   readonly resolve: (loaded: Loaded) => Promise<ResolvedConfig>;
   /** Turns a resolved config into what a gateway takes. */
   readonly snapshot: (resolved: ResolvedConfig) => Promise<Snapshot>;
-  readonly gateway: () => Gateway;
+  readonly gateway: () => Pick<Gateway, "apply">;
 }
 
 /** The parts of a config that are read once, at the start. */

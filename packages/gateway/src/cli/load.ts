@@ -58,7 +58,7 @@ export interface Loaded {
   readonly findings: readonly string[];
   readonly simulated: Simulated;
   /** @throws ConfigError with every problem at once */
-  resolve(stored?: StoredSecrets): ResolvedConfig;
+  resolve(stored?: StoredSecrets, withoutStored?: "fault" | "left-out"): ResolvedConfig;
   /** Another text of the same file, under the same options. @throws ConfigError */
   reread(text: string): Loaded;
 }
@@ -81,9 +81,10 @@ export async function loadOrMakeConfig(options: ServeOptions, env: Env, demo: bo
     store: resolveStore(config, { source, env }),
     findings,
     simulated,
-    resolve(stored) {
+    resolve(stored, withoutStored = "fault") {
       const names = simulated.names;
-      const resolved = resolveCatalogue(config, { source, env, simulated: names, assumed, ...(stored && { stored }) });
+      const given = { source, env, simulated: names, assumed, withoutStored };
+      const resolved = resolveCatalogue(config, { ...given, ...(stored && { stored }) });
       return { ...resolved, warnings: [...warnings, ...resolved.warnings] };
     },
     reread(text) {

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import type { Gateway, Snapshot } from "../build-gateway.ts";
-import { fetchStoredSecrets } from "../config/fetch-stored-secrets.ts";
 import { createPriceBook } from "../config/price-book/create-price-book.ts";
 import { LibraryPrices } from "../config/price-book/library-prices.ts";
 import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
@@ -24,9 +23,10 @@ import { adminApi } from "./admin-parts.ts";
 import { banner } from "./banner.ts";
 import { FileConfigControl } from "./file-config-control.ts";
 import { FirstRunToken } from "./first-run-token.ts";
-import { type Loaded, loadOrMakeConfig, type ServeOptions } from "./load.ts";
+import { loadOrMakeConfig, type ServeOptions } from "./load.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { runGateway } from "./run-gateway.ts";
+import { RunningConfig } from "./running-config.ts";
 import { StartError } from "./start-error.ts";
 
 export interface ServeRun extends ServeOptions {
@@ -62,9 +62,15 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
   try {
     const vault = aesVault(stores.secret, (size) => randomBytes(size));
     const credentials = storedCredentials(stores.directory, vault);
-    const resolve = async (from: Loaded): Promise<ResolvedConfig> =>
-      from.resolve(await fetchStoredSecrets(from.config, credentials));
-    const resolved = await resolve(loaded);
+    const runningConfig = new RunningConfig(loaded, {
+      credentials,
+      clock,
+      snapshot: (config) => snapshot(config),
+      apply: (made) => running().apply(made),
+      warn: (text) => warn(text),
+      alert: (error) => alert(error),
+    });
+    const resolved = await runningConfig.start();
     const asText = run.demo && !run.json;
     const log = makeLogger(
       resolved.logging.level,
@@ -120,10 +126,27 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
     const config =
       loaded.path === undefined
         ? undefined
-        : new FileConfigControl({ path: loaded.path, loaded, resolve, snapshot, gateway: running });
+        : new FileConfigControl({
+            path: loaded.path,
+            loaded,
+            resolve: (from) => runningConfig.resolve(from),
+            snapshot: (config) => runningConfig.snapshot(config),
+            gateway: () => ({ apply: (made) => runningConfig.apply(made) }),
+          });
     const operatorToken = stores.files?.readOrMake("admin-token");
     const changed = (): Promise<unknown> => mirror.refresh().then(() => booked());
-    const admin = { stores, resolved, vault, operatorToken, firstRun, config, changed, clock, randomness };
+    const admin = {
+      stores,
+      resolved,
+      vault,
+      runningConfig,
+      operatorToken,
+      firstRun,
+      config,
+      changed,
+      clock,
+      randomness,
+    };
     let stopWork = (): void => {};
     const served = await runGateway(
       {
@@ -150,6 +173,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
             history.stop();
             upkeep?.stop();
             mirror.stop();
+            runningConfig.stop();
           };
         },
         async stopped() {

@@ -1,4 +1,5 @@
 import { secretPaths } from "@fairlead/contract/config-schema";
+import { GatewayError } from "../core/errors.ts";
 import type { SecretSource } from "../keys/secret-source.ts";
 import { isObject } from "../lib/json.ts";
 import { Secret } from "../lib/secret.ts";
@@ -19,6 +20,28 @@ export function storedNames(config: unknown): readonly string[] {
   const references = secretPaths.flatMap((path) => valuesAt(config, path.split(".")));
   const names = references.map((one) => (isObject(one) && typeof one["store"] === "string" ? one["store"] : undefined));
   return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+/**
+ * The same for a store that may not answer: what was read until then, and why it ended. After a failure no further one is
+ * waited for.
+ */
+export async function readStoredSecrets(
+  config: unknown,
+  source: SecretSource,
+): Promise<{ readonly stored: StoredSecrets; readonly cause: GatewayError | undefined }> {
+  const stored = new Map<string, Secret>();
+  try {
+    for (const name of storedNames(config)) {
+      const value = await source.read(name);
+      if (value !== undefined) stored.set(name, new Secret(value));
+    }
+    return { stored, cause: undefined };
+  } catch (thrown) {
+    const message = "Stored credentials cannot be read; upstreams that need them are left out until they can.";
+    const cause = new GatewayError("store_unavailable", message, { cause: thrown });
+    return { stored, cause };
+  }
 }
 
 /** Reads every stored credential a config refers to. One that does not exist is left out: resolving then says where. */

@@ -11,6 +11,8 @@ export interface Resolution {
   readonly readFile: (path: string) => string;
   /** Credentials of the store, read before. */
   readonly stored?: StoredSecrets;
+  /** What becomes of an upstream whose stored credential is not among them. */
+  readonly withoutStored?: "fault" | "left-out";
   /** Upstreams that this process started itself. */
   readonly simulated: ReadonlySet<string>;
   /** Upstreams whose models nobody named. */

@@ -61,6 +61,8 @@ export interface ResolveOptions {
   readonly readFile?: (path: string) => string;
   /** Credentials of the store that the config refers to, from `fetchStoredSecrets`. */
   readonly stored?: StoredSecrets;
+  /** What becomes of an upstream whose stored credential is not among them; `fault` unless given. */
+  readonly withoutStored?: "fault" | "left-out";
   /** Names of upstreams that this process started itself, for the demo. */
   readonly simulated?: ReadonlySet<string>;
   /** Names of upstreams whose models nobody named: they will be asked. */
@@ -133,6 +135,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     env: options.env ?? process.env,
     readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
     ...(options.stored && { stored: options.stored }),
+    withoutStored: options.withoutStored ?? "fault",
     simulated: options.simulated ?? new Set(),
     assumed: options.assumed ?? new Set(),
     faults: [],

@@ -31,9 +31,10 @@ function fromFile(path: string, at: ConfigPath, resolution: Resolution): string 
 function fromStore(name: string, at: ConfigPath, resolution: Resolution): string | undefined {
   const value = resolution.stored?.get(name)?.reveal();
   if (value !== undefined) return value;
+  const why = resolution.withoutStored === "left-out" ? "does not exist, or cannot be read now" : "does not exist";
   resolution.faults.push({
     at,
-    what: `the stored credential ${JSON.stringify(name)} does not exist`,
+    what: `the stored credential ${JSON.stringify(name)} ${why}`,
     expected: `it to be stored first: \`PUT /admin/v1/credentials/${name}\` or \`fairlead credentials set ${name}\``,
   });
   return undefined;

@@ -6,7 +6,7 @@ import { engines } from "../upstreams/engines/registry.ts";
 import type { Preset } from "../upstreams/preset.ts";
 import { findPreset, guessedCapabilities, modelsProbeOf, providerOfProtocol } from "../upstreams/presets.ts";
 import { isLoopback } from "./check-bind.ts";
-import type { ConfigPath } from "./config-error.ts";
+import { type ConfigPath, formatPath } from "./config-error.ts";
 import { showValue } from "./config-source.ts";
 import { presetFault } from "./preset-fault.ts";
 import { missing, type Resolution } from "./resolution.ts";
@@ -38,6 +38,16 @@ function resolveGivenAuth(auth: AuthConfig, at: ConfigPath, resolution: Resoluti
     const fault = headerNameFault(auth.name);
     if (fault !== undefined) {
       resolution.faults.push({ at: [...at, "name"], ...fault });
+      return undefined;
+    }
+  }
+  if (typeof auth.key === "object" && "store" in auth.key && resolution.withoutStored === "left-out") {
+    const { store } = auth.key;
+    if (resolution.stored?.has(store) !== true) {
+      const which = `the stored credential ${JSON.stringify(store)}`;
+      resolution.warnings.push(
+        `${formatPath(at)}: ${which} does not exist or cannot be read; the upstream is left out`,
+      );
       return undefined;
     }
   }

@@ -20,7 +20,7 @@ function credentialAnswerOf(credential: StoredCredential): z.input<typeof creden
 }
 
 /** Secrets of providers, kept encrypted: set, named and deleted, never shown. */
-export function credentialRoutes({ directory, vault }: AdminDeps): readonly AdminRoute[] {
+export function credentialRoutes({ directory, vault, runningConfig }: AdminDeps): readonly AdminRoute[] {
   return [
     adminRoute({
       method: "get",
@@ -53,6 +53,7 @@ export function credentialRoutes({ directory, vault }: AdminDeps): readonly Admi
           if (old === undefined) return changes.insert("credential", { id: params.name, sealed });
           return changes.update("credential", { ...old, sealed });
         });
+        if (runningConfig.refersTo(params.name)) await runningConfig.refresh();
         return credentialAnswerOf(credential);
       },
     }),
@@ -64,6 +65,9 @@ export function credentialRoutes({ directory, vault }: AdminDeps): readonly Admi
       params: credentialParams,
       answer: deletedAnswer,
       async handle({ params, actor }) {
+        if (runningConfig.refersTo(params.name)) {
+          throw new GatewayError("conflict", "The running config refers to this credential. Change the config first.");
+        }
         await directory.change(actor, (changes) => changes.remove("credential", params.name));
         return deleted(params.name);
       },
