@@ -167,7 +167,13 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
           booked = history.booked;
           const upkeep =
             stores.reports &&
-            new LedgerUpkeep({ ledger: stores.reports, clock, retentionDays: storage.retentionDays, alert });
+            new LedgerUpkeep({
+              ledger: stores.reports,
+              directory: stores.directory,
+              clock,
+              retentionDays: storage.retentionDays,
+              alert,
+            });
           showJournal(made, stores);
           stopWork = () => {
             history.stop();

@@ -63,4 +63,6 @@ export interface Directory extends DirectoryReads {
   version(): Promise<number>;
   /** Deletes sessions that began before. */
   pruneSessions(createdBeforeMs: number): Promise<void>;
+  /** Deletes entries of the audit log that were made before. */
+  pruneAudit(createdBeforeMs: number): Promise<void>;
 }

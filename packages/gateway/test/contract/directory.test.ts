@@ -185,6 +185,16 @@ function directorySuite(open: () => Promise<Opened>): void {
     expect(items.map(({ action }) => action)).toEqual(["session.created", "session.created"]);
   });
 
+  test("old entries of the audit log are pruned, younger ones stay", async () => {
+    const { directory, clock } = await open();
+    await directory.change(somebody, (changes) => changes.note("looked.around", "old"));
+    await clock.advance(10_000);
+    await directory.change(somebody, (changes) => changes.note("looked.around", "young"));
+    await directory.pruneAudit(clock.now() - 5_000);
+    const { items } = await directory.list("audit", { limit: 10 });
+    expect(items.map(({ subject }) => subject)).toEqual(["young"]);
+  });
+
   test("what does not exist is said so, and a wrong cursor starts at the beginning", async () => {
     const { directory } = await open();
     expect(await codeOf(directory.change(somebody, (changes) => changes.remove("key", "none")))).toBe("not_found");

@@ -111,4 +111,9 @@ export class MemoryDirectory implements Directory {
     const kept = [...this.#shelves.session].filter(([, session]) => session.createdAt >= createdBeforeMs);
     this.#shelves = { ...this.#shelves, session: new Map(kept) };
   }
+
+  async pruneAudit(createdBeforeMs: number): Promise<void> {
+    const kept = [...this.#shelves.audit].filter(([, entry]) => entry.createdAt >= createdBeforeMs);
+    this.#shelves = { ...this.#shelves, audit: new Map(kept) };
+  }
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from "../../core/errors.ts";
+import type { Directory } from "../../keys/directory.ts";
 import type { LedgerDatabase } from "../../ledger/ledger-database.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { dayMs, hourMs } from "./usage-sums.ts";
@@ -6,6 +7,8 @@ import { dayMs, hourMs } from "./usage-sums.ts";
 export interface LedgerUpkeepOptions {
   /** While it cannot be reached, an hour's work waits for the next. */
   readonly ledger: LedgerDatabase;
+  /** Its audit log is kept as long as the ledger. */
+  readonly directory: Pick<Directory, "pruneAudit">;
   readonly clock: Clock;
   /** 0 keeps rows for ever. */
   readonly retentionDays: number;
@@ -43,9 +46,12 @@ export class LedgerUpkeep {
 
   /** One round, at once. */
   async run(): Promise<void> {
-    const { ledger, clock, retentionDays } = this.#options;
+    const { ledger, directory, clock, retentionDays } = this.#options;
     const nowMs = clock.now();
     await ledger.prepareUntil(nowMs + aheadMs);
-    if (retentionDays > 0) await ledger.prune(nowMs - retentionDays * dayMs);
+    if (retentionDays === 0) return;
+    const beforeMs = nowMs - retentionDays * dayMs;
+    await ledger.prune(beforeMs);
+    await directory.pruneAudit(beforeMs);
   }
 }

@@ -65,9 +65,17 @@ export class SqlDirectory implements Directory {
     }
   }
 
-  async pruneSessions(createdBeforeMs: number): Promise<void> {
+  pruneSessions(createdBeforeMs: number): Promise<void> {
+    return this.#prune("admin_sessions", createdBeforeMs);
+  }
+
+  pruneAudit(createdBeforeMs: number): Promise<void> {
+    return this.#prune("audit_log", createdBeforeMs);
+  }
+
+  async #prune(table: "admin_sessions" | "audit_log", createdBeforeMs: number): Promise<void> {
     try {
-      await this.#database.query("DELETE FROM admin_sessions WHERE created_at < $1", [createdBeforeMs]);
+      await this.#database.query(`DELETE FROM ${table} WHERE created_at < $1`, [createdBeforeMs]);
     } catch (thrown) {
       throw unavailable(thrown);
     }
