@@ -23,7 +23,7 @@ import { type AdminSettings, resolveAdmin, resolveWebhooks, type Webhook } from 
 import { resolveBudgets, resolveLimits } from "./resolve-budgets.ts";
 import { NameResolver } from "./resolve-names.ts";
 import { resolveSecret } from "./resolve-secret.ts";
-import { checkSharedSecret, resolveStorage, type StorageSettings } from "./resolve-storage.ts";
+import { checkSharedSecret, resolveStorage, type StorageSettings, storageDir } from "./resolve-storage.ts";
 import { resolveUpstream } from "./resolve-upstream.ts";
 
 /** Who may ask for models. */
@@ -132,6 +132,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     source: options.source ?? noSource,
     env: options.env ?? process.env,
     readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
+    ownDir: storageDir(config.storage, options.env ?? process.env),
     ...(options.stored && { stored: options.stored }),
     simulated: options.simulated ?? new Set(),
     assumed: options.assumed ?? new Set(),
