@@ -179,7 +179,8 @@ describe("the calls of LiteLLM's tools", () => {
     expect((await call("GET", "/admin/v1/keys")).json.data).toHaveLength(2);
     const key = await rig.directory.get("key", json.token_id);
     const actor = { id: "operator", name: "operator", address: "-" };
-    await rig.directory.change(actor, (changes) => changes.update("key", { ...(key as never), expiresAt: 1e300 }));
+    if (key === undefined) throw new Error("The key is not stored.");
+    await rig.directory.change(actor, (changes) => changes.update("key", { ...key, expiresAt: 1e300 }));
     const listed = await call("GET", `/admin/v1/keys/${json.token_id}`);
     expect(listed.json.expires_at).toBe("9999-12-31T23:59:59.999Z");
   });
