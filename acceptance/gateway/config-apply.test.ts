@@ -1,11 +1,14 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { findBun } from "../../scripts/bun.mjs";
 import { operator } from "../setup/admin.ts";
+import { Child, repository } from "../setup/child-process.ts";
 import { dataLines, postChat, say } from "../setup/clients.ts";
-import { type GatewayProcess, startGateway } from "../setup/gateway-process.ts";
+import { type GatewayProcess, gatewayArgs, gatewayProgram, startGateway } from "../setup/gateway-process.ts";
 import { askFor } from "../setup/money.ts";
+import { testWith } from "../setup/requires.ts";
 import {
   canaries,
   canaryEnv,
@@ -187,6 +190,25 @@ describe("applying", () => {
     expect((await call("GET", "/budgets")).json.data).toEqual([]);
   });
 
+  test("counts a budget that comes back from what was spent until that moment", async () => {
+    const { call, gateway } = it;
+    const spent = async (): Promise<number> => (await call("GET", "/budgets")).json.data[0].current.spent_usd;
+    const exact = { overrides: [{ model: openaiModel, provider: "openai", input: 10, output: 1_000 }] };
+    const text = configText(haiku, {
+      budgets: { day: { scope: { tag: "counted" }, limitUsd: 1_000 } },
+      pricing: exact,
+    });
+    let expected = 0;
+    for (const config of [text, configText(haiku, { pricing: exact }), text]) {
+      await apply(config);
+      const answer = await postChat(gateway.url, askFor(9), { "x-router-tags": "counted" });
+      expected += Number(answer.headers.get("x-router-cost-usd"));
+    }
+    expect(expected).toBeGreaterThan(0.027);
+    expect(await spent()).toBeCloseTo(expected, 9);
+    await apply(configText(haiku));
+  });
+
   test("is refused when somebody else was faster, or when the text is wrong, and leaves all as it was", async () => {
     const { json } = await it.call("GET", "/config");
     const late = await it.call("POST", "/config/apply", { text: configText(openaiModel), base_version: null });
@@ -237,4 +259,46 @@ describe("applying", () => {
     expect((await it.call("GET", "/config")).json.text).toBe(configText(haiku));
     expect((await it.call("GET", "/config/versions")).json.data.length).toBeGreaterThan(5);
   });
+});
+
+describe("a file that may only be read", () => {
+  const isRoot = process.getuid?.() === 0;
+
+  testWith(
+    "setpriv",
+    !isRoot || existsSync("/usr/bin/setpriv"),
+    "is not changed: the answer says where to",
+    async () => {
+      const [folder, dir] = [tempDir(), tempDir()];
+      const path = join(folder, "fairlead.yaml");
+      const text = configText(openaiModel, {}, dir);
+      writeFileSync(path, text);
+      chmodSync(path, 0o444);
+      chmodSync(folder, 0o555);
+      chmodSync(dir, 0o777);
+      // Nothing is read-only for root.
+      const asNobody = isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+      const args = [join(repository, gatewayProgram), ...gatewayArgs({ args: ["--config", path] })];
+      const [command = "", ...rest] = [...asNobody, findBun(), ...args];
+      const child = new Child(command, rest, { env: canaryEnv, cwd: dir });
+      try {
+        const { url } = await child.record((record) => record["event"] === "listening", "the gateway's address");
+        const call = operator({ url: String(url), child, stop: () => child.stop() }, dir);
+        expect((await call("GET", "/config")).json).toEqual({ version: null, text });
+        const refused = await call("POST", "/config/apply", { text: configText(haiku, {}, dir) });
+        expect(refused.status).toBe(409);
+        expect(refused.json.error).toMatchObject({
+          code: "conflict",
+          message: expect.stringContaining("cannot be written"),
+        });
+        expect((await call("GET", "/config")).json).toEqual({ version: null, text });
+        expect((await call("GET", "/config/versions")).json.data).toEqual([]);
+        const answer = await postChat(String(url), say("Hi", { model: "fast" }));
+        expect(answer.headers.get("x-router-target")).toBe(`openai/${openaiModel}`);
+      } finally {
+        await child.stop();
+        chmodSync(folder, 0o755);
+      }
+    },
+  );
 });

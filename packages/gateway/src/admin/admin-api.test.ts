@@ -328,7 +328,7 @@ describe("config, credentials and the audit log", () => {
     expect((await call("POST", "/config/validate", { text: "broken" })).json).toMatchObject({ valid: false });
     expect((await call("POST", "/config/plan", { text: "first: 2" })).json.changes).toHaveLength(1);
     expect((await call("POST", "/config/apply", { text: "broken" })).json.error.message).toBe("first: is broken");
-    const { json: second } = await call("POST", "/config/apply", { text: "first: 2\nsecret: abc", note: "more" });
+    const { json: second } = await call("POST", "/config/apply", { text: "first: 2\nsecret: hush-hush", note: "more" });
     expect((await call("GET", "/config")).json).toEqual({
       version: second.version,
       text: "first: 2\nsecret: '[hidden]'",
@@ -346,7 +346,7 @@ describe("config, credentials and the audit log", () => {
     expect(start).toMatchObject({ id: "0000-start", note: "ran before the first change" });
     expect((await call("POST", `/config/versions/${start.id}/roll-back`)).status).toBe(200);
     expect((await call("GET", "/config")).json.text).toBe("first: 1");
-    expect((await call("GET", `/config/versions/${second.version}`)).text).not.toContain("abc");
+    expect((await call("GET", `/config/versions/${second.version}`)).text).not.toContain("hush-hush");
   });
 
   test("of several changes based on one config only one is applied", async () => {

@@ -205,7 +205,7 @@ model_list:
     expect(text()).not.toContain("canary");
     expect(JSON.stringify(report)).not.toContain("canary");
     expect(lost).toEqual(["model_list[0].litellm_params.api_base", "model_list[0].litellm_params.api_base"]);
-    expect((await runConfigCheck({ path: out }, env)).exitCode).toBe(0);
+    expect((await runConfigCheck({ path: out, env })).exitCode).toBe(0);
   });
 
   test("says where thirty days became a month", () => {

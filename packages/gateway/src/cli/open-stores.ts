@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { StorageSettings } from "../config/resolve-storage.ts";
 import type { GatewayError } from "../core/errors.ts";
@@ -61,12 +62,19 @@ export async function openStores(
     const kept = secret ?? files.readOrMake("secret");
     return await onDisk(settings, settings.database, kept, files, deps);
   } catch (thrown) {
-    if (!settings.isUsual) throw new StartError(`The storage cannot be opened: ${reasonOf(thrown)}`);
+    // Keys that are there must hold: what cannot be read again is no reason to serve everyone.
+    if (!settings.isUsual || wasUsed(settings))
+      throw new StartError(`The storage cannot be opened: ${reasonOf(thrown)}`);
     const why = `${JSON.stringify(settings.dir)} cannot be written (${reasonOf(thrown)})`;
     return inMemory(secret, deps, [
       `Nothing is kept: ${why}. Keys, budgets and the ledger end with this process; set \`storage.dir\` to keep them.`,
     ]);
   }
+}
+
+/** Whether something is kept there already. */
+function wasUsed({ database, dir }: StorageSettings): boolean {
+  return existsSync(join(dir, "secret")) || (database.kind === "sqlite" && existsSync(database.path));
 }
 
 function inMemory(secret: Secret | undefined, { clock, randomness }: StoreDeps, warnings: readonly string[]): Stores {

@@ -99,6 +99,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
       tokens: auth.jwt.length === 0 ? undefined : new JwtVerifier(auth.jwt.map(withOptionalUrl), clock),
     });
     let gateway: Gateway | undefined;
+    let booked = (): Promise<unknown> => Promise.resolve();
     const running = (): Gateway => {
       if (gateway === undefined) throw new StartError("The gateway is not built yet.");
       return gateway;
@@ -121,7 +122,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
         ? undefined
         : new FileConfigControl({ path: loaded.path, loaded, resolve, snapshot, gateway: running });
     const operatorToken = stores.files?.readOrMake("admin-token");
-    const changed = (): Promise<unknown> => mirror.refresh();
+    const changed = (): Promise<unknown> => mirror.refresh().then(() => booked());
     const admin = { stores, resolved, vault, operatorToken, firstRun, config, changed, clock, randomness };
     let stopWork = (): void => {};
     const served = await runGateway(
@@ -139,13 +140,14 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
       {
         async built(made) {
           gateway = made;
-          const stopHistory = await countWhatWasSpent(made, stores, ring, mirror, alert);
+          const history = await countWhatWasSpent(made, stores, ring, mirror, alert);
+          booked = history.booked;
           const upkeep =
             stores.reports &&
             new LedgerUpkeep({ ledger: stores.reports, clock, retentionDays: storage.retentionDays, alert });
           showJournal(made, stores);
           stopWork = () => {
-            stopHistory();
+            history.stop();
             upkeep?.stop();
             mirror.stop();
           };
@@ -195,22 +197,28 @@ async function countWhatWasSpent(
   ring: KeyRing,
   mirror: DirectoryMirror,
   alert: (error: GatewayError) => void,
-): Promise<() => void> {
-  const { reports } = stores;
+): Promise<{ readonly booked: () => Promise<unknown>; readonly stop: () => void }> {
+  const { reports, ledger } = stores;
   const { counters, watch } = gateway;
   const keyId = (idOrName: string): string => ring.idOf(idOrName);
-  const history = reports && new BudgetHistory({ reports, counters, watch, clock: systemClock, keyId, alert });
-  const booked: Promise<unknown>[] = [];
+  const flush = (): Promise<void> => ledger.flush();
+  const history = reports && new BudgetHistory({ reports, flush, counters, watch, clock: systemClock, keyId, alert });
+  let booked: Promise<unknown> = Promise.resolve();
   const recovered = stores.recovered();
   gateway.onBudgets((added) => {
-    if (history !== undefined) booked.push(recovered.then(() => history.add(added)));
+    // They are booked in order: the last one is done when all are.
+    if (history !== undefined) booked = recovered.then(() => history.add(added));
   });
-  const ready = mirror.start().then(() => Promise.all(booked.splice(0)));
+  await beforeLate(mirror.start().then(() => booked));
+  return { booked: () => beforeLate(booked), stop: () => history?.stop() };
+}
+
+/** Waits for what a slow database may hold up, and goes on without it after a while. */
+async function beforeLate(work: Promise<unknown>): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, historyMs);
-  await Promise.race([ready, late]);
+  await Promise.race([work, late]);
   clearTimeout(timer);
-  return () => history?.stop();
 }
 
 /** Shows in `/metrics` how far the database is behind. */

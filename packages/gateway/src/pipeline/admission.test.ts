@@ -147,6 +147,15 @@ describe("budgets", () => {
     expect(await errorOf(await it.ask(cloudAsk, { "x-router-tags": "a, nightly" }))).toMatchObject({ status: 402 });
   });
 
+  test("a key cannot spend from the budget of a tag that it does not carry, nor add to its rows", async () => {
+    const scoped = budget("b", { ...spentUp, scope: { kind: "tag", value: "nightly" } });
+    const it = gateway({ local: [completion("hi")] }, { keys: only({ tags: ["a"] }) }, { budgets: [scoped] });
+    const reply = await it.ask(cloudAsk, { ...withKey, "x-router-tags": "nightly, other" });
+    expect(reply.response.status).toBe(200);
+    await reply.settled;
+    expect(it.records[0]?.tags).toEqual(["a", "other"]);
+  });
+
   test("a cloud model without a price is left out under a hard budget, unless the config allows it", async () => {
     const prices = fixedPrices({ small: flatPrice("s", 1, 1) });
     const strict = gateway({ local: [completion("hi")] }, {}, { prices, budgets: [budget("day")] });

@@ -62,7 +62,9 @@ export async function handleChat(
     const principal = authenticating instanceof Promise ? await authenticating : authenticating;
     if (principal.kind === "anonymous") refuseCrossSite(arrival.headers, deps.isLoopbackBind);
     exchange.principal = principal;
-    exchange.tags = readTags(principal.tags, arrival.headers.get("x-router-tags"));
+    exchange.tags = readTags(principal.tags, arrival.headers.get("x-router-tags"), (tag) =>
+      isReservedTag(tag, principal, deps),
+    );
     refuseLoops(exchange, deps.instanceId);
     const readMs = exchange.clock.monotonicMs();
     const raw = await arrival.readBody();
@@ -94,6 +96,11 @@ export async function handleChat(
   } catch (thrown) {
     return replyError(named(GatewayError.from(thrown), dialect), dialect, exchange, admission, deps.accounts);
   }
+}
+
+/** Where keys tell clients apart, a tag that a budget is about belongs to the keys and teams that carry it. */
+function isReservedTag(tag: string, { kind }: Principal, { admission: { budgets } }: ChatDeps): boolean {
+  return (kind === "virtual-key" || kind === "token") && budgets.isAboutTag(tag);
 }
 
 /** Plans with the key's own names for models and the models it may use. */

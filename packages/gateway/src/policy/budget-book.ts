@@ -43,6 +43,11 @@ export class BudgetBook {
     this.#byScope = Map.groupBy(this.#all, ({ budget: { scope } }) => scopeName(scope.kind, scope.value));
   }
 
+  /** Whether a budget is about this tag. */
+  isAboutTag(tag: string): boolean {
+    return this.#byScope.has(scopeName("tag", tag));
+  }
+
   /** Every budget that a request of this principal with these tags counts against when this target serves it. */
   matching(principal: Principal, tags: readonly string[], target: Deployment): readonly ActiveBudget[] {
     if (this.#all.length === 0) return none;

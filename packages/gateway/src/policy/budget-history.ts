@@ -9,6 +9,8 @@ import type { BudgetWatch } from "./budget-watch.ts";
 
 export interface BudgetHistoryDeps {
   readonly reports: Pick<LedgerDatabase, "spent">;
+  /** Resolves when the rows of all requests that have ended are in the database, or it takes too long. */
+  readonly flush: () => Promise<void>;
   readonly counters: CounterStore;
   readonly watch: BudgetWatch;
   readonly clock: Clock;
@@ -67,11 +69,12 @@ export class BudgetHistory {
   }
 
   async #book({ budget, account }: ActiveBudget, untilMs: number): Promise<void> {
-    const { reports, counters, watch, keyId } = this.#deps;
+    const { reports, flush, counters, watch, keyId } = this.#deps;
     const { kind, value } = budget.scope;
     const scope = kind === "key" && value !== undefined ? { kind, value: keyId(value) } : budget.scope;
     const window = countWindow(budget.window, untilMs);
     let spent = 0;
+    await flush();
     if (window.kind === "fixed") {
       const [sum] = await reports.spent(scope, window.startMs, untilMs);
       spent = sum?.cost ?? 0;

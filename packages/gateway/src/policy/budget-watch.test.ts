@@ -54,6 +54,14 @@ test("a raised limit has its thresholds before it again", () => {
   expect(told()).toEqual([1, 0.8]);
 });
 
+test("a longer window tells its own thresholds, although it began before", () => {
+  const { watch, told } = watching();
+  watch.spent(day, fromDollars(5), 20 * dayMs);
+  const month = { ...day, window: { kind: "calendar", unit: "month", timeZone: "UTC" } as const };
+  watch.spent(month, fromDollars(8), 20 * dayMs);
+  expect(told()).toEqual([0.5, 0.8]);
+});
+
 test("a rolling window tells a threshold again once a whole window has passed", () => {
   const { watch, told } = watching();
   const rolling = { ...day, window: { kind: "rolling", lengthMs: 3_600_000 } as const };

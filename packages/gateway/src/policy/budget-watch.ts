@@ -61,7 +61,7 @@ export class BudgetWatch {
   }
 }
 
-/** A budget that was given another limit has its thresholds before it again. */
-function keyOf({ id, limit }: Budget): string {
-  return `${id} ${limit}`;
+/** A budget that was given another limit or window has its thresholds before it again. */
+function keyOf({ id, limit, window }: Budget): string {
+  return `${id} ${limit} ${window.kind === "rolling" ? window.lengthMs : `${window.unit} ${window.timeZone}`}`;
 }

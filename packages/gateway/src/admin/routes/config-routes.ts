@@ -80,6 +80,7 @@ async function applyText(deps: AdminDeps, actor: Actor, { text, note, action, ba
     });
     throw thrown;
   }
+  await deps.changed();
   return { version: version.id, restart_needed: [...plan.restartNeeded] };
 }
 
