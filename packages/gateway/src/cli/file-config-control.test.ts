@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Gateway, Snapshot } from "../build-gateway.ts";
@@ -68,6 +68,16 @@ test("the version of a file is another after an edit and a restart, and the same
   const before = await started(configOf());
   expect((await started(configOf())).current().version).toBe(before.current().version);
   expect((await started(configOf("aliases: { x: a/m }\n"))).current().version).not.toBe(before.current().version);
+});
+
+test("a config that names another data folder takes no key from the one in use", async () => {
+  const dir = join(folder, "data");
+  mkdirSync(dir);
+  writeFileSync(join(dir, "admin-token"), "canary-token");
+  const control = await started(configOf(`storage: { dir: ${dir} }\n`));
+  const key = `, auth: { type: bearer, key: { file: ${join(dir, "admin-token")} } }`;
+  const { problems } = await control.plan(configOf(`storage: { dir: ${folder}/other }\n`, key));
+  expect(problems.map(({ message }) => message).join()).toContain("own data folder");
 });
 
 test("a history keeps no secret that the file has written out", async () => {

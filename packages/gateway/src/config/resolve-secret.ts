@@ -33,7 +33,7 @@ function isBelow(path: string, dir: string): boolean {
 
 function fromFile(path: string, at: ConfigPath, resolution: Resolution): string | undefined {
   // The owner's token lies there: as a key it would go to whatever server the config names.
-  if (resolution.ownDir !== undefined && isBelow(path, resolution.ownDir)) {
+  if (resolution.ownDirs?.some((dir) => isBelow(path, dir))) {
     const expected = "a file outside `storage.dir`";
     resolution.faults.push({ at, what: "leads into the gateway's own data folder", expected });
     return undefined;
