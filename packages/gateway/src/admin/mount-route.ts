@@ -31,7 +31,7 @@ async function callOf(c: Context, route: AdminRoute, deps: AdminDeps): Promise<A
   const identity = await authorise(request, route, deps);
   const params = route.params && parseInput(route.params, c.req.param(), "path");
   const query = route.query && parseInput(route.query, c.req.query(), "query");
-  const body = route.body && parseInput(route.body, await readJson(request), "");
+  const body = route.body && parseInput(route.body, await readJson(request, deps.clock), "");
   return {
     params,
     query,

@@ -183,6 +183,19 @@ describe("KeyRing", () => {
   });
 });
 
+describe("tokens of two issuers", () => {
+  test("for people of one name count apart, and each counts as before after a restart", async () => {
+    const { ring: made } = ring(
+      {},
+      { tokens: { looksLike: () => true, verify: (issuer) => ({ issuer, user: "ann", team: undefined, tags: [] }) } },
+    );
+    const idOf = async (issuer: string) => (await made.find(issuer)).keyId;
+    expect(await idOf("https://a.example")).not.toBe(await idOf("https://b.example"));
+    expect(await idOf("https://a.example")).toBe(await idOf("https://a.example"));
+    expect(await idOf("https://a.example")).toMatch(/^jwt:[0-9a-f]{12}:ann$/);
+  });
+});
+
 describe("key texts", () => {
   test("hold 256 random bits in letters and digits, and differ", () => {
     const ones = new Uint8Array(32).fill(255);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { anonymous, type Principal } from "../core/principal.ts";
 import type { Team, VirtualKey } from "./directory-entities.ts";
 import type { TokenClaims } from "./token-verifier.ts";
@@ -24,12 +25,17 @@ export function principalOfKey(key: VirtualKey, team: Team | undefined): Princip
   };
 }
 
+/** Two issuers may call different people the same: their tokens are told apart by a short digest of the issuer. */
+function tokenKeyId({ issuer, user }: TokenClaims): string {
+  return `jwt:${createHash("sha256").update(issuer).digest("hex").slice(0, 12)}:${user}`;
+}
+
 /** Who bears a signed token: its team's limits hold. */
 export function principalOfToken(claims: TokenClaims, team: Team | undefined): Principal {
   return {
     ...anonymous,
     kind: "token",
-    keyId: `jwt:${claims.user}`,
+    keyId: tokenKeyId(claims),
     team: team?.name,
     user: claims.user,
     allowedModels: lists(team?.models),

@@ -14,7 +14,7 @@ import type { User } from "../../keys/directory-entities.ts";
 import { sameText } from "../../keys/key-hash.ts";
 import type { AdminDeps } from "../admin-deps.ts";
 import { type AdminRoute, adminRoute, deleted, notFound } from "../admin-route.ts";
-import { LockOut } from "../lock-out.ts";
+import { LockOut, type LockSubject } from "../lock-out.ts";
 import type { PasswordGate } from "../password-gate.ts";
 import { clearedSessionCookie, isSecure } from "../session-cookie.ts";
 import { type StartedSession, sessionAnswerOf, startSession } from "../start-session.ts";
@@ -25,6 +25,14 @@ const path = "/admin/v1/session";
 function signedIn({ identity, cookie }: StartedSession, deps: AdminDeps, status: number): Response {
   const headers = { "set-cookie": cookie, "cache-control": "no-store" };
   return Response.json(sessionAnswerOf(identity, deps), { status, headers });
+}
+
+function signInSubjects(account: string, address: string): readonly LockSubject[] {
+  return [
+    ["client", JSON.stringify([account, address])],
+    ["account", account],
+    ["address", address],
+  ];
 }
 
 function signInRoutes(deps: AdminDeps, gate: PasswordGate, lockOut: LockOut): readonly AdminRoute[] {
@@ -38,17 +46,15 @@ function signInRoutes(deps: AdminDeps, gate: PasswordGate, lockOut: LockOut): re
       answer: sessionAnswer,
       status: 201,
       async handle({ body, request, actor }) {
-        const subjects = [`account ${body.email}`, `address ${deps.addressOf(request)}`];
-        lockOut.begin(subjects);
         const user = await deps.directory.find("user", "name", body.email);
         const hash = user?.kind === "person" && !user.disabled ? user.passwordHash : undefined;
-        const right =
-          hash === undefined ? await gate.verifyNobody(body.password) : await gate.verify(body.password, hash);
+        const right = await lockOut.check(signInSubjects(body.email, deps.addressOf(request)), () =>
+          hash === undefined ? gate.verifyNobody(body.password) : gate.verify(body.password, hash),
+        );
         if (!right || user === undefined) {
           await deps.directory.change(actor, (changes) => changes.note("session.refused", `account:${body.email}`));
           throw new GatewayError("unauthorized", "The e-mail address or the password is wrong.");
         }
-        lockOut.succeeded(subjects);
         return signedIn(await startSession(request, user, deps), deps, 201);
       },
     }),
@@ -62,13 +68,11 @@ function signInRoutes(deps: AdminDeps, gate: PasswordGate, lockOut: LockOut): re
       status: 201,
       async handle({ body, request }) {
         const address = deps.addressOf(request);
-        const subjects = [`address ${address}`];
-        lockOut.begin(subjects);
-        const expected = deps.firstRun.token();
-        if (expected === undefined || !sameText(deps.hash(body.token), deps.hash(expected.reveal()))) {
-          throw new GatewayError("unauthorized", "The first-run token is wrong, or it was used already.");
-        }
-        lockOut.succeeded(subjects);
+        const right = await lockOut.check([["client", `setup ${address}`]], async () => {
+          const expected = deps.firstRun.token();
+          return expected !== undefined && sameText(deps.hash(body.token), deps.hash(expected.reveal()));
+        });
+        if (!right) throw new GatewayError("unauthorized", "The first-run token is wrong, or it was used already.");
         const passwordHash = await gate.hash(body.password);
         const owner = await deps.directory.change({ name: "setup", address }, async (changes) => {
           // Inside, so that two who send the token at once make one owner.
@@ -113,13 +117,14 @@ function passwordRoute(deps: AdminDeps, gate: PasswordGate, lockOut: LockOut): A
     answer: passwordChangedAnswer,
     async handle({ body, by, actor }) {
       const user = by.userId === undefined ? undefined : await deps.directory.get("user", by.userId);
-      if (user?.passwordHash === undefined) throw new GatewayError("conflict", "This account has no password.");
-      const subjects = [`account ${user.name}`];
-      lockOut.begin(subjects);
-      if (!(await gate.verify(body.current, user.passwordHash))) {
+      const known = user?.passwordHash;
+      if (user === undefined || known === undefined) {
+        throw new GatewayError("conflict", "This account has no password.");
+      }
+      // Strangers cannot count here: who gets this far is signed in.
+      if (!(await lockOut.check([["client", `own ${user.id}`]], () => gate.verify(body.current, known)))) {
         throw new GatewayError("role_forbids", "The current password is wrong.", { param: "current" });
       }
-      lockOut.succeeded(subjects);
       const passwordHash = await gate.hash(body.password);
       await deps.directory.change(actor, async (changes) => {
         const { items } = await changes.list("session", { limit: 1000, where: { user: user.id } });
