@@ -104,7 +104,7 @@ describe("the admin API", () => {
     expect(missing.json.error.message).toContain("nothing");
     expect((await call("POST", `/config/versions/${first.json.version}/roll-back`)).status).toBe(200);
     expect(await target()).toBe("200 openai/gpt-4o-mini");
-    expect((await call("GET", "/config/versions")).json.data).toHaveLength(3);
+    expect((await call("GET", "/config/versions")).json.data).toHaveLength(4);
   });
 
   test("a budget made here stops requests at once", async () => {

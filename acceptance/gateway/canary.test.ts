@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
 import { type AdminAnswer, callAdmin, machineToken } from "../setup/admin.ts";
 import { postChat, say } from "../setup/clients.ts";
 import { type GatewayProcess, startGateway } from "../setup/gateway-process.ts";
@@ -157,6 +158,32 @@ describe("a secret of every kind", () => {
       body: { text: `auth: { key: ${secret("shared key")}, x: 1 }` },
     });
     await ask("POST", "/admin/v1/config/plan", { token, body: { text: `auth: { key: ${secret("shared key")} }` } });
+    // What a variable holds is told by no comparison and no check, wherever it is asked for.
+    const config = await ask("GET", "/admin/v1/config", { token });
+    const running = parse(config.json.text);
+    for (const name of ["SHARED", "SECRET", "HOOK", "TOKEN", "OIDC"]) {
+      const variable = `\${${name}}`;
+      const anthropic = { ...running.upstreams.anthropic, headers: { "x-a": variable } };
+      const header = { ...running, upstreams: { ...running.upstreams, anthropic } };
+      const wrong = [
+        { ...running, aliases: { x: variable } },
+        { ...running, server: { port: variable } },
+      ];
+      for (const text of [header, ...wrong].map((value) => stringify(value))) {
+        for (const path of ["plan", "validate"]) {
+          await ask("POST", `/admin/v1/config/${path}`, { token, body: { text } });
+        }
+      }
+      const planned = await ask("POST", "/admin/v1/config/plan", { token, body: { text: stringify(header) } });
+      expect(planned.json.changes, planned.text).toHaveLength(1);
+      expect(planned.text).toContain(variable);
+    }
+    // An admin who is no owner may not even ask.
+    for (const path of ["plan", "validate", "apply"]) {
+      const body = { text: config.json.text };
+      const refused = await ask("POST", `/admin/v1/config/${path}`, { token: secret("admin token"), body });
+      expect(refused.status).toBe(403);
+    }
     await asClient(secret("admin token"));
     await asClient(`${secret("virtual key")}x`);
     await asClient(secret("virtual key"), "no/such-model");

@@ -69,7 +69,7 @@ async function apply(text: string, more: object = {}): Promise<string> {
 describe("reading", () => {
   test("shows the file with its comments and references, and no secret", async () => {
     const { json } = await it.call("GET", "/config");
-    expect(json).toEqual({ version: null, text: it.text });
+    expect(json).toEqual({ version: expect.stringMatching(/^[0-9a-f]+$/), text: it.text });
     for (const secret of Object.values(canaries)) expect(json.text).not.toContain(secret);
   });
 
@@ -142,7 +142,7 @@ describe("checking", () => {
     const changes = Object.fromEntries(json.changes.map(({ path, ...change }: { path: string }) => [path, change]));
     expect(changes["aliases.fast"]).toEqual({ change: "changed", before: openaiModel, after: haiku });
     expect(changes["limits.each"] ?? changes["limits.each.concurrency"]).toMatchObject({ change: "added" });
-    expect(changes["storage.retentionDays"]).toEqual({ change: "changed", before: 400, after: 30 });
+    expect(changes["storage.retentionDays"]).toEqual({ change: "added", before: null, after: 30 });
     expect(Object.keys(changes).length).toBe(3);
     expect(readFileSync(it.path, "utf8")).toBe(it.text);
     expect(await targetOf()).toBe(`openai/${openaiModel}`);
@@ -154,7 +154,11 @@ describe("applying", () => {
     const running = await postChat(it.gateway.url, askFor(40, { model: "fast", stream: true }, "[[sim:pace=15]]"));
     expect(running.headers.get("x-router-target")).toBe(`openai/${openaiModel}`);
     const text = configText(haiku);
-    const version = await apply(text, { note: "try haiku", base_version: null });
+    const { json: before } = await it.call("GET", "/config");
+    const version = await apply(text, { note: "try haiku", base_version: before.version });
+    const { json: versions } = await it.call("GET", "/config/versions");
+    expect(versions.data.map(({ id }: { id: string }) => id)).toEqual([version, before.version]);
+    expect((await it.call("GET", `/config/versions/${before.version}`)).json.text).toBe(before.text);
     expect(await targetOf()).toBe(`anthropic/${haiku}`);
     const lines = dataLines(await running.text());
     expect(lines.at(-1)).toBe("[DONE]");
@@ -211,7 +215,7 @@ describe("applying", () => {
 
   test("is refused when somebody else was faster, or when the text is wrong, and leaves all as it was", async () => {
     const { json } = await it.call("GET", "/config");
-    const late = await it.call("POST", "/config/apply", { text: configText(openaiModel), base_version: null });
+    const late = await it.call("POST", "/config/apply", { text: configText(openaiModel), base_version: "older" });
     expect(late.status).toBe(409);
     const wrong = await it.call("POST", "/config/apply", {
       text: json.text.replace("backoffMs: 1", "backoffMs: soon"),
@@ -221,6 +225,39 @@ describe("applying", () => {
     expect((await it.call("GET", "/config")).json).toEqual(json);
     expect(readFileSync(it.path, "utf8")).toBe(json.text);
     expect(await targetOf()).toBe(`anthropic/${haiku}`);
+  });
+
+  test("puts one of several in force that are based on the same config", async () => {
+    const { json } = await it.call("GET", "/config");
+    const answers = await Promise.all(
+      [openaiModel, haiku, localModel, openaiModel].map((model, i) =>
+        it.call("POST", "/config/apply", { text: `${configText(model)}# ${i}\n`, base_version: json.version }),
+      ),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409]);
+    const winner = answers.find(({ status }) => status === 200);
+    expect((await it.call("GET", "/config")).json.version).toBe(winner?.json.version);
+  });
+
+  test("leaves a file alone that was edited by hand, until its own text is applied", async () => {
+    const running = readFileSync(it.path, "utf8");
+    const byHand = `${running}# By hand.\n`;
+    writeFileSync(it.path, byHand);
+    expect((await it.call("POST", "/config/apply", { text: configText(haiku) })).status).toBe(409);
+    expect(readFileSync(it.path, "utf8")).toBe(byHand);
+    await apply(byHand);
+    await apply(configText(haiku));
+  });
+
+  test("takes no key from the gateway's own folder", async () => {
+    const openai = {
+      ...usualConfig(simulators).upstreams?.["openai"],
+      auth: { type: "bearer", key: { file: join(it.dir, "admin-token") } },
+    };
+    const upstreams = { ...usualConfig(simulators).upstreams, openai };
+    const refused = await it.call("POST", "/config/apply", { text: configText(haiku, { upstreams }) });
+    expect(refused.status).toBe(400);
+    expect(refused.json.error.message).toContain("own data folder");
   });
 
   test("is kept in a history that can be gone back in, and in the audit log", async () => {
@@ -284,14 +321,15 @@ describe("a file that may only be read", () => {
       try {
         const { url } = await child.record((record) => record["event"] === "listening", "the gateway's address");
         const call = operator({ url: String(url), child, stop: () => child.stop() }, dir);
-        expect((await call("GET", "/config")).json).toEqual({ version: null, text });
+        const { json: before } = await call("GET", "/config");
+        expect(before.text).toBe(text);
         const refused = await call("POST", "/config/apply", { text: configText(haiku, {}, dir) });
         expect(refused.status).toBe(409);
         expect(refused.json.error).toMatchObject({
           code: "conflict",
           message: expect.stringContaining("cannot be written"),
         });
-        expect((await call("GET", "/config")).json).toEqual({ version: null, text });
+        expect((await call("GET", "/config")).json).toEqual(before);
         expect((await call("GET", "/config/versions")).json.data).toEqual([]);
         const answer = await postChat(String(url), say("Hi", { model: "fast" }));
         expect(answer.headers.get("x-router-target")).toBe(`openai/${openaiModel}`);

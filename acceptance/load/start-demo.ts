@@ -76,11 +76,11 @@ export async function startDemo({ localMaxTokens }: DemoOptions = {}): Promise<D
     return ending;
   };
   try {
-    if (localMaxTokens !== undefined) started.push(await start(simulateArgs));
+    if (localMaxTokens !== undefined) started.push(await start(simulateArgs, folder));
     const config = join(folder, "fairlead.yaml");
     // JSON is YAML too.
     await writeFile(config, JSON.stringify(configOf(started[0]?.url, localMaxTokens)));
-    const gateway = await start(["demo", "--port", "0", "--json", "--config", config]);
+    const gateway = await start(["demo", "--port", "0", "--json", "--config", config], folder);
     started.push(gateway);
     return { url: gateway.url, stop };
   } catch (error) {
@@ -89,10 +89,11 @@ export async function startDemo({ localMaxTokens }: DemoOptions = {}): Promise<D
   }
 }
 
-/** Starts the gateway's program and waits for the JSON line that tells its address. */
-async function start(args: readonly string[]): Promise<Running> {
+/** Starts the gateway's program and waits for the JSON line that tells its address. What it keeps goes with the folder. */
+async function start(args: readonly string[], folder: string): Promise<Running> {
   const [command, ...rest] = bunCommand(gatewayProgram, ...args);
-  const child = spawn(command, rest, { env: neutralEnv(), stdio: ["ignore", "pipe", "pipe"] });
+  const env = neutralEnv({ FAIRLEAD_DATA: join(folder, "data") });
+  const child = spawn(command, rest, { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once("error", () => resolve(null));
     child.once("close", (code, signal) => resolve(code ?? signal));

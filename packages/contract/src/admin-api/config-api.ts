@@ -4,14 +4,14 @@ import { pageOf, pageQuery, wireId, wireTime } from "./wire-fields.ts";
 const text = z.string().min(1).max(1_000_000).describe("A config file, YAML or JSON.");
 
 export const configAnswer = z.strictObject({
-  version: z.string().nullable().describe("Id of the applied version; null for the file the process started with."),
+  version: z.string().describe("Id of the applied version, or one made of the text the process started with."),
   text: z.string().describe("Without secrets."),
 });
 export const configBody = z.strictObject({ text });
 export const applyConfigBody = z.strictObject({
   text,
   note: z.string().max(500).optional(),
-  base_version: z.string().max(200).nullable().optional().describe("Refused with 409 when another version runs."),
+  base_version: z.string().max(200).optional().describe("Refused with 409 when another version runs."),
 });
 
 export const configProblem = z.strictObject({

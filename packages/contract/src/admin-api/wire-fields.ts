@@ -2,7 +2,13 @@ import { z } from "zod";
 
 /** Fields that requests and answers of the admin API share. The wire is snake_case; times are ISO 8601, money US dollars. */
 
-export const wireTime = z.iso.datetime({ offset: true }).describe("A time, ISO 8601.");
+/** The last moment that ISO 8601 writes with four digits of a year. */
+export const latestTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+export const wireTime = z.iso
+  .datetime({ offset: true })
+  .refine((text) => Date.parse(text) >= 0 && Date.parse(text) <= latestTime, "a time from 1970 to 9999, UTC")
+  .describe("A time, ISO 8601.");
 
 export const wireId = z.string().min(1).max(200);
 

@@ -321,7 +321,10 @@ describe("usage", () => {
 
 describe("config, credentials and the audit log", () => {
   test("a config is checked, compared, applied, listed and rolled back; one that fails leaves no trace", async () => {
-    expect((await call("GET", "/config")).json).toEqual({ version: null, text: "first: 1" });
+    expect((await call("GET", "/config")).json).toEqual({ version: "0000-start", text: "first: 1" });
+    expect((await call("POST", "/config/apply", { text: "first: 2", base_version: "other" })).status).toBe(409);
+    expect((await call("POST", "/config/apply", { text: "explodes" })).status).toBe(500);
+    expect((await call("GET", "/config/versions")).json.data).toEqual([]);
     expect((await call("POST", "/config/validate", { text: "broken" })).json).toMatchObject({ valid: false });
     expect((await call("POST", "/config/plan", { text: "first: 2" })).json.changes).toHaveLength(1);
     expect((await call("POST", "/config/apply", { text: "broken" })).json.error.message).toBe("first: is broken");
@@ -330,7 +333,7 @@ describe("config, credentials and the audit log", () => {
       version: second.version,
       text: "first: 2\nsecret: '[hidden]'",
     });
-    expect((await call("POST", "/config/apply", { text: "first: 3", base_version: null })).status).toBe(409);
+    expect((await call("POST", "/config/apply", { text: "first: 3", base_version: "0000-start" })).status).toBe(409);
     expect((await call("POST", "/config/apply", { text: "explodes" })).status).toBe(500);
     expect((await call("GET", "/config")).json.version).toBe(second.version);
     await call("POST", "/config/apply", { text: "first: 3", base_version: second.version });
@@ -338,8 +341,22 @@ describe("config, credentials and the audit log", () => {
     expect(back.status).toBe(200);
     expect((await call("GET", "/config")).json.text).toContain("first: 2");
     const { json: versions } = await call("GET", "/config/versions");
-    expect(versions.data).toHaveLength(3);
+    expect(versions.data).toHaveLength(4);
+    const start = versions.data.at(-1);
+    expect(start).toMatchObject({ id: "0000-start", note: "ran before the first change" });
+    expect((await call("POST", `/config/versions/${start.id}/roll-back`)).status).toBe(200);
+    expect((await call("GET", "/config")).json.text).toBe("first: 1");
     expect((await call("GET", `/config/versions/${second.version}`)).text).not.toContain("hush-hush");
+  });
+
+  test("of several changes based on one config only one is applied", async () => {
+    const { json: read } = await call("GET", "/config");
+    const answers = await Promise.all(
+      [2, 3, 4, 5].map((n) => call("POST", "/config/apply", { text: `first: ${n}`, base_version: read.version })),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409]);
+    const winner = answers.find(({ status }) => status === 200);
+    expect((await call("GET", "/config")).json.version).toBe(winner?.json.version);
   });
 
   test("credentials are stored sealed, replaced, named and deleted, and never shown", async () => {

@@ -82,6 +82,7 @@ describe("the calls of LiteLLM's tools", () => {
     expect(info.text).not.toContain(json.key);
     const unknown = await call("GET", "/key/info?key=fl-unknown-key-text");
     expect(unknown.status).toBe(404);
+    expect(unknown.json.error.message).toBe("There is no such key.");
     expect(unknown.text).not.toContain("unknown-key-text");
   });
 
@@ -160,6 +161,53 @@ describe("the calls of LiteLLM's tools", () => {
       },
     ]);
     expect((await call("GET", "/spend/logs?request_id=two")).json).toHaveLength(1);
+  });
+
+  test("a time beyond what can be written is refused, and one that is stored stops no answer", async () => {
+    for (const duration of ["999999999mo", "36501d"]) {
+      const refused = await call("POST", "/key/generate", { duration });
+      expect(refused.status).toBe(400);
+      expect(refused.json.error).toMatchObject({ code: "invalid_request", param: "duration" });
+    }
+    for (const expires_at of ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00Z"]) {
+      const refused = await call("POST", "/admin/v1/keys", { name: "late", expires_at });
+      expect(refused.json.error).toMatchObject({ code: "invalid_request", param: "expires_at" });
+    }
+    const latest = "9999-12-31T23:59:59Z";
+    expect((await call("POST", "/admin/v1/keys", { name: "late", expires_at: latest })).status).toBe(201);
+    const { json } = await call("POST", "/key/generate", { duration: "36500d" });
+    expect((await call("GET", "/admin/v1/keys")).json.data).toHaveLength(2);
+    const key = await rig.directory.get("key", json.token_id);
+    const actor = { id: "operator", name: "operator", address: "-" };
+    if (key === undefined) throw new Error("The key is not stored.");
+    await rig.directory.change(actor, (changes) => changes.update("key", { ...key, expiresAt: 1e300 }));
+    const listed = await call("GET", `/admin/v1/keys/${json.token_id}`);
+    expect(listed.json.expires_at).toBe("9999-12-31T23:59:59.999Z");
+  });
+
+  test("a duration without a budget, and what is said of a key that is not made, are listed as ignored", async () => {
+    const { json } = await call("POST", "/key/generate", { budget_duration: "30d" });
+    expect(json.ignored_fields).toEqual(["budget_duration"]);
+    expect((await call("POST", "/key/update", { key: json.key, budget_duration: "1d" })).json.ignored_fields).toEqual([
+      "budget_duration",
+    ]);
+    const team = await call("POST", "/team/new", { team_id: "red", budget_duration: "1d" });
+    expect(team.json.ignored_fields).toEqual(["budget_duration"]);
+    const user = { user_id: "bot", auto_create_key: false, max_budget: 5, models: ["a"] };
+    expect((await call("POST", "/user/new", user)).json.ignored_fields.toSorted()).toEqual(["max_budget", "models"]);
+    await call("POST", "/key/update", { key: json.key, max_budget: 1 });
+    const changed = await call("POST", "/key/update", { key: json.key, budget_duration: "1d" });
+    expect(changed.json).toMatchObject({ ignored_fields: [], budget_duration: "1d" });
+  });
+
+  test("the names of all models mean no list of one's own", async () => {
+    await call("POST", "/team/new", { team_id: "red", models: ["small"] });
+    const { json } = await call("POST", "/key/generate", { team_id: "red", models: ["all-team-models"] });
+    expect(json.models).toEqual([]);
+    expect(principalOf(json.key)).toMatchObject({ allowedModels: [["small"]] });
+    expect((await call("POST", "/team/new", { team_id: "all", models: ["all-proxy-models"] })).json.models).toEqual([]);
+    const changed = await call("POST", "/key/update", { key: json.key, models: ["all-proxy-models"] });
+    expect(changed.json.models).toEqual([]);
   });
 
   test("windows that budgets cannot have are refused, and no window means the longest one", async () => {

@@ -1,6 +1,9 @@
-/** Milliseconds since 1970 as ISO 8601 in UTC. */
+import { latestTime } from "@fairlead/contract/admin-api/wire-fields";
+
+/** Milliseconds since 1970 as ISO 8601 in UTC; a time no answer can write is the nearest that one can. */
 export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
+  const known = Number.isNaN(ms) ? 0 : ms;
+  return new Date(Math.min(latestTime, Math.max(0, known))).toISOString();
 }
 
 export function optionalIsoTime(ms: number | undefined): string | null {

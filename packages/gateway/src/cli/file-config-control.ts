@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { accessSync, constants, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import type { Gateway, Snapshot } from "../build-gateway.ts";
 import { ConfigError, formatProblemText } from "../config/config-error.ts";
@@ -22,9 +23,9 @@ export interface FileConfigParts {
 /** The parts of a config that are read once, at the start. */
 const restartPaths = /^(server\.(host|port|drain)|storage|auth|admin|webhooks|logging|routing\.breaker)/;
 
-interface Accepted {
-  readonly loaded: Loaded;
-  readonly resolved: ResolvedConfig;
+/** Begins with zeros so that a history sorts it before what is applied in the same millisecond. */
+function versionOf(text: string): string {
+  return `00000000${createHash("sha256").update(text).digest("hex").slice(0, 32)}`;
 }
 
 /**
@@ -33,18 +34,31 @@ interface Accepted {
  */
 export class FileConfigControl implements ConfigControl {
   readonly #parts: FileConfigParts;
-  #loaded: Loaded;
+  /** What the parts that are read once still are. */
+  readonly #started: string;
   #text: string;
-  #version: string | undefined;
+  #version: string;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: FileConfigParts) {
     this.#parts = parts;
-    this.#loaded = parts.loaded;
-    this.#text = readFileSync(parts.path, "utf8");
+    this.#started = readFileSync(parts.path, "utf8");
+    this.#text = this.#started;
+    this.#version = versionOf(this.#started);
   }
 
-  current(): { version: string | undefined; text: string } {
+  current(): { version: string; text: string } {
     return { version: this.#version, text: redactConfig(this.#text) };
+  }
+
+  kept(): string {
+    return literalSecrets(this.#text).length > 0 ? redactConfig(this.#text) : this.#text;
+  }
+
+  exclusively<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(change);
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   redact(text: string): string {
@@ -54,10 +68,11 @@ export class FileConfigControl implements ConfigControl {
   async plan(text: string): Promise<ConfigPlan> {
     const accepted = await this.#accept(text);
     if (Array.isArray(accepted)) return { problems: accepted, warnings: [], changes: [], restartNeeded: [] };
-    const { loaded, resolved } = accepted;
-    const changes = diffConfigs(this.#loaded.config, loaded.config);
-    const restartNeeded = changes.map(({ path }) => path).filter((path) => restartPaths.test(path));
-    return { problems: [], warnings: resolved.warnings, changes, restartNeeded };
+    const restartNeeded = diffConfigs(this.#started, text)
+      .map(({ path }) => path)
+      .filter((path) => restartPaths.test(path));
+    const changes = diffConfigs(this.#text, text);
+    return { problems: [], warnings: accepted.warnings, changes, restartNeeded };
   }
 
   async apply(text: string, version: string): Promise<void> {
@@ -66,16 +81,16 @@ export class FileConfigControl implements ConfigControl {
       const [problem] = accepted;
       throw new GatewayError("invalid_request", `${problem?.path}: ${problem?.message}`, { param: "text" });
     }
-    const snapshot = await this.#parts.snapshot(accepted.resolved);
+    const snapshot = await this.#parts.snapshot(accepted);
+    this.#checkFile(text);
     this.#write(text);
     this.#parts.gateway().apply(snapshot);
-    this.#loaded = accepted.loaded;
     this.#text = text;
     this.#version = version;
   }
 
   /** The config, or what is wrong with it. Nothing that is kept in a history may hold a secret. */
-  async #accept(text: string): Promise<Accepted | ConfigFinding[]> {
+  async #accept(text: string): Promise<ResolvedConfig | ConfigFinding[]> {
     try {
       const literal = literalSecrets(text);
       if (literal.length > 0) {
@@ -83,8 +98,7 @@ export class FileConfigControl implements ConfigControl {
           "holds a secret that is written out: expected a reference such as `${NAME}`, `{ file }` or `{ store }`";
         return literal.map((path) => ({ path, message, line: undefined, column: undefined }));
       }
-      const loaded = this.#parts.loaded.reread(text);
-      return { loaded, resolved: await this.#parts.resolve(loaded) };
+      return await this.#parts.resolve(this.#parts.loaded.reread(text));
     } catch (thrown) {
       if (!(thrown instanceof ConfigError)) throw thrown;
       return thrown.problems.map((problem) => ({
@@ -94,6 +108,20 @@ export class FileConfigControl implements ConfigControl {
         column: problem.column,
       }));
     }
+  }
+
+  /** What somebody wrote into the file by hand is not overwritten; it may be what is applied. */
+  #checkFile(text: string): void {
+    let found: string | undefined;
+    try {
+      found = readFileSync(this.#parts.path, "utf8");
+    } catch {
+      return; // Writing it tells why.
+    }
+    if (found === this.#text || found === text) return;
+    const message =
+      "The config file was changed by other means since it was read. Restart to run what it says, or apply its own text.";
+    throw new GatewayError("conflict", message);
   }
 
   #write(text: string): void {

@@ -154,6 +154,7 @@ describe("import litellm", () => {
   test("reports all that did not map, by where it stands", () => {
     expect(imported(usual).lost.sort()).toEqual([
       "general_settings.database_url",
+      "litellm_settings.budget_duration",
       "litellm_settings.context_window_fallbacks",
       "litellm_settings.fallbacks: nobody",
       "litellm_settings.success_callback",
@@ -192,6 +193,28 @@ general_settings: { master_key: sk-1234 }
       headers: { "x-team": "blue" },
       auth: { type: "bearer" },
     });
+  });
+
+  test("leaves the password of an address and its query out, and says so", async () => {
+    const { report, load, out, env, text, lost } = imported(`
+model_list:
+  - model_name: one
+    litellm_params: { model: openai/one, api_base: "https://me:canary@one.example.com/v1?key=canary" }
+`);
+    expect(load().config.upstreams["one"]?.baseUrl).toBe("https://one.example.com/v1");
+    expect(text()).not.toContain("canary");
+    expect(JSON.stringify(report)).not.toContain("canary");
+    expect(lost).toEqual(["model_list[0].litellm_params.api_base", "model_list[0].litellm_params.api_base"]);
+    expect((await runConfigCheck({ path: out, env })).exitCode).toBe(0);
+  });
+
+  test("says where thirty days became a month", () => {
+    const budget = (duration: string) =>
+      imported(usual.replace("budget_duration: 30d", `budget_duration: ${duration}`));
+    const thirty = budget("30d");
+    expect(thirty.load().config.budgets["total"]?.window).toBe("month");
+    expect(thirty.lost).toContain("litellm_settings.budget_duration");
+    expect(budget("1mo").lost).not.toContain("litellm_settings.budget_duration");
   });
 
   test("gives a group of deployments with limits an upstream each, and equal ones one", () => {

@@ -4,6 +4,7 @@ import type { ConfigSource } from "../config/config-source.ts";
 import type { StoredSecrets } from "../config/fetch-stored-secrets.ts";
 import { acceptConfig, type LoadedConfig, loadConfig, parseConfig } from "../config/load-config.ts";
 import { type ResolvedConfig, resolveCatalogue } from "../config/resolve-catalogue.ts";
+import { storageDir } from "../config/resolve-storage.ts";
 import { resolveStore, type StoreSettings } from "../config/resolve-store.ts";
 import { zeroConfig } from "../config/zero-config.ts";
 import { addSimulated, type Simulated } from "./simulated.ts";
@@ -74,6 +75,8 @@ export async function loadOrMakeConfig(options: ServeOptions, env: Env, demo: bo
   const added = Object.fromEntries(
     Object.entries(simulated.config.upstreams).filter(([name]) => simulated.names.has(name)),
   );
+  // A config that names another folder must not reach what lies in the one that is in use.
+  const ownDirs = [storageDir(simulated.config.storage, env)];
   const make = ({ source, warnings }: LoadedConfig, config: FairleadConfig): Loaded => ({
     config,
     source,
@@ -83,7 +86,7 @@ export async function loadOrMakeConfig(options: ServeOptions, env: Env, demo: bo
     simulated,
     resolve(stored, withoutStored = "fault") {
       const names = simulated.names;
-      const given = { source, env, simulated: names, assumed, withoutStored };
+      const given = { source, env, simulated: names, assumed, ownDirs, withoutStored };
       const resolved = resolveCatalogue(config, { ...given, ...(stored && { stored }) });
       return { ...resolved, warnings: [...warnings, ...resolved.warnings] };
     },

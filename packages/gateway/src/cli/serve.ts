@@ -232,12 +232,13 @@ async function countWhatWasSpent(
   const { counters, watch } = gateway;
   const keyId = (idOrName: string): string => ring.idOf(idOrName);
   const flush = (): Promise<void> => ledger.flush();
-  const history = reports && new BudgetHistory({ reports, flush, counters, watch, clock: systemClock, keyId, alert });
-  let booked: Promise<unknown> = Promise.resolve();
   const recovered = stores.recovered();
+  const deps = { recovered, flush, counters, watch, clock: systemClock, keyId, alert };
+  const history = reports && new BudgetHistory({ reports, ...deps });
+  let booked: Promise<unknown> = Promise.resolve();
   gateway.onBudgets((added) => {
     // They are booked in order: the last one is done when all are.
-    if (history !== undefined) booked = recovered.then(() => history.add(added));
+    if (history !== undefined) booked = history.add(added);
   });
   await beforeLate(mirror.start().then(() => booked));
   return { booked: () => beforeLate(booked), stop: () => history?.stop() };

@@ -15,7 +15,6 @@ export interface ConfigSource {
 export const noSource: ConfigSource = { file: undefined, locate: () => undefined, template: () => undefined };
 
 const secretSegment = /^(?:auth|headers|key|keys|api_?key|token|password|secret)$/i;
-const secretName = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|AUTH/i;
 const secretValue = /^(?:sk-|sk_|gsk_|xai-|AIza|pplx-|Bearer )/;
 const longest = 80;
 
@@ -24,17 +23,18 @@ function withoutPassword(text: string): string {
   return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/i, "$1[hidden]@");
 }
 
-/** Renders a value for a message: short, and hidden where it is, or may be, a secret. */
+/** Renders a value for a message: short, and hidden where it is, or may be, a secret. What a variable holds is not shown. */
 export function showValue(source: ConfigSource, path: ConfigPath, value: unknown): string {
   if (path.some((segment) => typeof segment === "string" && secretSegment.test(segment))) return "[hidden]";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a mapping";
   if (typeof value === "string" && secretValue.test(value)) return "[hidden]";
+  // Any variable may be asked for in a place where its value does not fit, and the message may be somebody else's to read.
+  const template = source.template(path);
+  if (template !== undefined) return template;
   const shown = JSON.stringify(typeof value === "string" ? withoutPassword(value) : value) ?? "nothing";
   const cut = shown.length > longest ? `${shown.slice(0, longest)}…` : shown;
-  const template = source.template(path);
-  if (template === undefined) return cut;
-  return secretName.test(template) ? template : `${cut} (from ${template})`;
+  return cut;
 }
 
 /** Adds positions to faults. */

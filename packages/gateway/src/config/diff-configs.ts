@@ -1,6 +1,7 @@
-import { type FairleadConfig, secretPaths } from "@fairlead/contract/config-schema";
+import { parseDocument } from "yaml";
 import { isObject } from "../lib/json.ts";
-import { formatPath } from "./config-error.ts";
+import { type ConfigPath, formatPath } from "./config-error.ts";
+import { isWithinSecret, secretPlaceholder, shownText } from "./written-secret.ts";
 
 export interface ConfigChange {
   readonly path: string;
@@ -9,19 +10,15 @@ export interface ConfigChange {
   readonly after: unknown;
 }
 
-const patterns = secretPaths.map((path) => path.split("."));
+const maxAliases = 100;
 
-function isSecret(path: readonly (string | number)[]): boolean {
-  return patterns.some(
-    (pattern) => path.length >= pattern.length && pattern.every((part, i) => part === "*" || part === String(path[i])),
-  );
-}
-
-function walk(before: unknown, after: unknown, path: readonly (string | number)[], found: ConfigChange[]): void {
+function walk(before: unknown, after: unknown, path: ConfigPath, found: ConfigChange[]): void {
   if (Object.is(before, after)) return;
-  if (isObject(before) && isObject(after) && !isSecret(path)) {
-    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-      walk(before[key], after[key], [...path, key], found);
+  // A section that only one of them has is compared part by part, so that each part is a place of its own.
+  const [from, to] = path.length < 2 ? [before ?? {}, after ?? {}] : [before, after];
+  if (isObject(from) && isObject(to) && !isWithinSecret(path)) {
+    for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
+      walk(from[key], to[key], [...path, key], found);
     }
     return;
   }
@@ -36,16 +33,21 @@ function walk(before: unknown, after: unknown, path: readonly (string | number)[
 }
 
 /** Shows that there is a secret, never its text: even a reference may have a default. */
-function redacted(value: unknown, path: readonly (string | number)[]): unknown {
-  if (isSecret(path)) return value === null ? null : "[secret]";
+function redacted(value: unknown, path: ConfigPath): unknown {
+  if (isWithinSecret(path)) return value === null ? null : secretPlaceholder;
+  if (typeof value === "string") return shownText(path, value);
   if (Array.isArray(value)) return value.map((item, i) => redacted(item, [...path, i]));
   if (!isObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner, [...path, key])]));
 }
 
-/** How two valid configs differ, place by place. Lists count as one place. */
-export function diffConfigs(before: FairleadConfig, after: FairleadConfig): ConfigChange[] {
+/**
+ * How the texts of two valid configs differ, place by place. Lists count as one place. Texts are compared as they are
+ * written: what a variable holds is neither shown nor told by a comparison.
+ */
+export function diffConfigs(before: string, after: string): ConfigChange[] {
   const found: ConfigChange[] = [];
-  walk(before, after, [], found);
+  const read = (text: string): unknown => parseDocument(text).toJS({ maxAliasCount: maxAliases }) ?? {};
+  walk(read(before), read(after), [], found);
   return found;
 }

@@ -106,7 +106,9 @@ describe("environment", () => {
     expect(config.server.host).toBe("127.0.0.1");
     expect(config.auth.anonymous).toBe(true);
     expect(config.aliases["x"]).toBe("12345");
-    expect(problemsOf('server: { port: "${HOST}" }', env)[0]).toContain('"127.0.0.1" (from ${HOST}) is not valid');
+    const [problem] = problemsOf('server: { port: "${HOST}" }', env);
+    expect(problem).toContain("${HOST} is not valid");
+    expect(problem).not.toContain("127.0.0.1");
   });
 
   test("defaults, escapes and several references in one value", () => {

@@ -1,47 +1,54 @@
-import { secretPaths } from "@fairlead/contract/config-schema";
-import { type Document, isMap, isScalar, isSeq, parseDocument, type Scalar } from "yaml";
-import { interpolate } from "./interpolate.ts";
+import { type Document, isAlias, isMap, isScalar, isSeq, parseDocument, type Scalar } from "yaml";
+import { type ConfigPath, formatPath } from "./config-error.ts";
+import { isWrittenOut, shownText } from "./written-secret.ts";
 
-const placeholder = "[secret]";
-const patterns = secretPaths.map((path) => path.split("."));
+interface Place {
+  readonly at: ConfigPath;
+  readonly scalar: Scalar<string>;
+}
 
-function scalarsAt(node: unknown, path: readonly string[], at: readonly string[]): { at: string; scalar: Scalar }[] {
-  const [head, ...rest] = path;
-  if (head === undefined) return isScalar(node) ? [{ at: at.join("."), scalar: node }] : [];
-  if (isSeq(node) && head === "*") return node.items.flatMap((item, i) => scalarsAt(item, rest, [...at, String(i)]));
+const maxAliases = 100;
+/** Far more than the schema has levels; ends what refers to itself. */
+const maxDepth = 32;
+
+function placesOf(document: Document, found: unknown, at: ConfigPath): Place[] {
+  if (at.length > maxDepth) return [];
+  const node = isAlias(found) ? found.resolve(document) : found;
+  if (isScalar(node)) return typeof node.value === "string" ? [{ at, scalar: node as Scalar<string> }] : [];
+  if (isSeq(node)) return node.items.flatMap((item, i) => placesOf(document, item, [...at, i]));
   if (!isMap(node)) return [];
-  return node.items.flatMap(({ key, value }) => {
-    const name = String(isScalar(key) ? key.value : key);
-    return head === "*" || head === name ? scalarsAt(value, rest, [...at, name]) : [];
-  });
+  return node.items.flatMap(({ key, value }) =>
+    placesOf(document, value, [...at, String(isScalar(key) ? key.value : key)]),
+  );
 }
 
-/** Whether a secret stands in the file: no variable is meant, or one has a default. A database's URL does when it has a password. */
-function isWrittenOut(at: string, text: string): boolean {
-  const { text: left, names, defaults } = interpolate(text, {});
-  if (at !== "storage.url") return names.length === 0 || defaults.length > 0;
-  if (!URL.canParse(left)) return false;
-  const { password, searchParams } = new URL(left);
-  return password !== "" || (searchParams.get("password") ?? "") !== "";
-}
-
-function literals(document: Document): { at: string; scalar: Scalar }[] {
-  return patterns
-    .flatMap((path) => scalarsAt(document.contents, path, []))
-    .filter(({ at, scalar }) => typeof scalar.value === "string" && isWrittenOut(at, scalar.value));
+/** Every text of a document and where it stands, aliases followed; undefined for what is no YAML or no config. */
+function textsOf(text: string): { readonly document: Document; readonly places: Place[] } | undefined {
+  try {
+    const document = parseDocument(text);
+    if (document.errors.length > 0) return undefined;
+    // Throws for aliases that would grow without end.
+    document.toJS({ maxAliasCount: maxAliases });
+    return { document, places: placesOf(document, document.contents, []) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Paths of the secrets a config has written out. Text that is no YAML has none that could be found. */
 export function literalSecrets(text: string): string[] {
-  return literals(parseDocument(text)).map(({ at }) => at);
+  const places = textsOf(text)?.places ?? [];
+  return places.filter(({ at, scalar }) => isWrittenOut(at, scalar.value)).map(({ at }) => formatPath(at));
 }
 
 /** The same text with a placeholder for each secret that is written out; comments and order stay. */
 export function redactConfig(text: string): string {
-  const document = parseDocument(text);
-  const found = literals(document);
-  if (document.errors.length > 0) return "# This text is no YAML.\n";
-  if (found.length === 0) return text;
-  for (const { scalar } of found) scalar.value = placeholder;
-  return document.toString();
+  const texts = textsOf(text);
+  if (texts === undefined) return "# This text is no YAML.\n";
+  const hidden = texts.places
+    .map(({ at, scalar }) => ({ scalar, shown: shownText(at, scalar.value) }))
+    .filter(({ scalar, shown }) => shown !== scalar.value);
+  if (hidden.length === 0) return text;
+  for (const { scalar, shown } of hidden) scalar.value = shown;
+  return texts.document.toString();
 }

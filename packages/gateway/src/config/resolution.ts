@@ -9,6 +9,8 @@ export interface Resolution {
   readonly env: Env;
   /** Reads a secret's file. @throws when it cannot */
   readonly readFile: (path: string) => string;
+  /** Folders of this machine's own secrets, which no config may send anywhere; absent where none is read in earnest. */
+  readonly ownDirs?: readonly string[];
   /** Credentials of the store, read before. */
   readonly stored?: StoredSecrets;
   /** What becomes of an upstream whose stored credential is not among them. */

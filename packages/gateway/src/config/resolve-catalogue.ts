@@ -23,7 +23,7 @@ import { type AdminSettings, resolveAdmin, resolveWebhooks, type Webhook } from 
 import { resolveBudgets, resolveLimits } from "./resolve-budgets.ts";
 import { NameResolver } from "./resolve-names.ts";
 import { resolveSecret } from "./resolve-secret.ts";
-import { checkSharedSecret, resolveStorage, type StorageSettings } from "./resolve-storage.ts";
+import { checkSharedSecret, resolveStorage, type StorageSettings, storageDir } from "./resolve-storage.ts";
 import { resolveUpstream } from "./resolve-upstream.ts";
 
 /** Who may ask for models. */
@@ -59,6 +59,8 @@ export interface ResolveOptions {
   readonly source?: ConfigSource;
   readonly env?: Env;
   readonly readFile?: (path: string) => string;
+  /** Data folders that are in use whatever the config says; its own is always among them. */
+  readonly ownDirs?: readonly string[];
   /** Credentials of the store that the config refers to, from `fetchStoredSecrets`. */
   readonly stored?: StoredSecrets;
   /** What becomes of an upstream whose stored credential is not among them; `fault` unless given. */
@@ -134,6 +136,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     source: options.source ?? noSource,
     env: options.env ?? process.env,
     readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
+    ownDirs: [storageDir(config.storage, options.env ?? process.env), ...(options.ownDirs ?? [])],
     ...(options.stored && { stored: options.stored }),
     withoutStored: options.withoutStored ?? "fault",
     simulated: options.simulated ?? new Set(),

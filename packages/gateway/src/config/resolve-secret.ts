@@ -1,3 +1,5 @@
+import { realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { SecretReference } from "@fairlead/contract/config-schema";
 import { isObject } from "../lib/json.ts";
 import { Secret } from "../lib/secret.ts";
@@ -13,7 +15,29 @@ function fromEnv(name: string, at: ConfigPath, resolution: Resolution): string |
   return undefined;
 }
 
+/** Where a path leads, links followed as far as it exists. */
+function realPath(path: string): string {
+  const whole = resolve(path);
+  try {
+    return realpathSync(whole);
+  } catch {
+    const above = dirname(whole);
+    return above === whole ? whole : join(realPath(above), basename(whole));
+  }
+}
+
+function isBelow(path: string, dir: string): boolean {
+  const way = relative(realPath(dir), realPath(path));
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
 function fromFile(path: string, at: ConfigPath, resolution: Resolution): string | undefined {
+  // The owner's token lies there: as a key it would go to whatever server the config names.
+  if (resolution.ownDirs?.some((dir) => isBelow(path, dir))) {
+    const expected = "a file outside `storage.dir`";
+    resolution.faults.push({ at, what: "leads into the gateway's own data folder", expected });
+    return undefined;
+  }
   try {
     return resolution.readFile(path).replace(/[\r\n]+$/, "");
   } catch (thrown) {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { StorageConfig } from "@fairlead/contract/config-schema";
 import type { Secret } from "../lib/secret.ts";
 import type { ConfigPath } from "./config-error.ts";
+import type { Env } from "./interpolate.ts";
 import type { Resolution } from "./resolution.ts";
 import { resolveSecret } from "./resolve-secret.ts";
 
@@ -23,13 +24,18 @@ export interface StorageSettings {
 }
 
 const usualDir = "fairlead-data";
+
+/** Folder of the journal, the tokens and the secret of this machine. The image names a place for a volume. */
+export function storageDir(storage: Pick<StorageConfig, "dir">, env: Env): string {
+  return storage.dir ?? (env["FAIRLEAD_DATA"] || usualDir);
+}
+
 const at: ConfigPath = ["storage", "url"];
 
 /** Reads where the database is. A URL may hold a password, so no fault or warning shows it. */
 export function resolveStorage(storage: StorageConfig, resolution: Resolution): StorageSettings {
   const { url: reference, journalMaxBytes, whenUnwritable, retentionDays } = storage;
-  // The image names a place for a volume, which need not be there.
-  const dir = storage.dir ?? (resolution.env["FAIRLEAD_DATA"] || usualDir);
+  const dir = storageDir(storage, resolution.env);
   const rest = { dir, journalMaxBytes, whenUnwritable, retentionDays };
   const file = join(dir, "fairlead.db");
   const usual: Database = { kind: "sqlite", path: file };

@@ -25,11 +25,18 @@ export interface ConfigPlan extends ConfigCheck {
 
 /** Reads, checks and replaces the running config. Who implements it knows files and hot reload. */
 export interface ConfigControl {
-  /** The running config without secrets; `version` is undefined for the file the process started with. */
-  current(): { readonly version: string | undefined; readonly text: string };
+  /**
+   * The running config without secrets. `version` names its text: that of an applied one, or one made of the text that
+   * the process started with.
+   */
+  current(): { readonly version: string; readonly text: string };
+  /** The running config as a history may keep it: whole, unless it has secrets written out. */
+  kept(): string;
+  /** Runs one change at a time: what was read inside one still holds at its end. */
+  exclusively<T>(change: () => Promise<T>): Promise<T>;
   /** The same text without secrets. */
   redact(text: string): string;
   plan(text: string): Promise<ConfigPlan>;
-  /** Puts the config in force under this version, or throws and leaves the running one. */
+  /** Puts the config in force under this version, or throws and leaves the running one. Call it inside `exclusively`. */
   apply(text: string, version: string): Promise<void>;
 }

@@ -23,7 +23,7 @@ const lowestRole = {
   "budgets.write": "admin",
   "limits.write": "admin",
   "ledger.reprice": "admin",
-  "config.write": "admin",
+  "config.write": "owner",
   "credentials.read": "admin",
   "credentials.write": "admin",
   "audit.read": "admin",

@@ -11,10 +11,11 @@ export function sharedKeyStore(key: Secret): KeyStore {
   const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared", keyName: "shared" };
   return {
     open: false,
+    loaded: true,
     anonymous: false,
     find: (presented) => (timingSafeEqual(digest(presented), expected) ? principal : undefined),
   };
 }
 
 /** Accepts everyone; for loopback and `auth.anonymous`. */
-export const openKeyStore: KeyStore = { open: true, anonymous: true, find: () => anonymous };
+export const openKeyStore: KeyStore = { open: true, loaded: true, anonymous: true, find: () => anonymous };

@@ -13,7 +13,7 @@ export interface LedgerBegin {
   readonly asked: string;
   readonly stream: boolean;
   readonly reason: ExchangeRecord["reason"];
-  /** The first target that will be asked. */
+  /** The target that is asked now. */
   readonly target: ServedBy;
   /** Predicted, should the exchange never report its own. */
   readonly inputTokens: number;
@@ -28,7 +28,10 @@ export interface LedgerBegin {
  * never make a request wait for a database.
  */
 export interface LedgerStore {
-  /** @throws GatewayError `ledger_unavailable` where the config wants no work that cannot be accounted for */
+  /**
+   * Called before each attempt; of one exchange the last counts.
+   * @throws GatewayError `ledger_unavailable` where the config wants no work that cannot be accounted for
+   */
   begin(entry: LedgerBegin): void;
   settle(record: ExchangeRecord): void;
   /** Resolves when everything accepted so far is stored, or the store gave up for now. */

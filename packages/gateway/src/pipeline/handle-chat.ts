@@ -87,7 +87,7 @@ export async function handleChat(
       request: { dialect, chat, raw },
       admission: open,
       selfHosted: () => attempted(() => decide("self_hosted_only")),
-      begin: once((target) => deps.accounts.ledger.begin(beginning(exchange, open, target))),
+      begin: (target) => deps.accounts.ledger.begin(beginning(exchange, open, target)),
     };
     const attempts = runAttempts(run, decision, exchange, deps);
     return chat.stream
@@ -131,15 +131,6 @@ function attempted(decide: () => Decision): Decision | undefined {
   } catch {
     return undefined;
   }
-}
-
-function once(act: (target: Deployment) => void): (target: Deployment) => void {
-  let done = false;
-  return (target) => {
-    if (done) return;
-    done = true;
-    act(target);
-  };
 }
 
 /** What is written before anything is sent. */

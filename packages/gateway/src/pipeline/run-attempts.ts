@@ -32,7 +32,7 @@ export interface Run {
   readonly admission: Admission;
   /** The plan for when a budget keeps the request on self-hosted models; undefined when there is none. */
   readonly selfHosted: () => Decision | undefined;
-  /** Called once, before anything is sent. */
+  /** Called before each attempt is sent. */
   readonly begin: (target: Deployment) => void;
 }
 

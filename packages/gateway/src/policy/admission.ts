@@ -214,7 +214,7 @@ export class Admission {
     if (forecast !== undefined) return undefined;
     const error = new GatewayError(
       "budget_exhausted",
-      `Nothing bounds the output of \`${target.id}\`, and \`pricing.reserve: max\` reserves the most it can be. Send \`max_tokens\`, or set the model's \`maxOutputTokens\`.`,
+      `Nothing bounds what \`${target.id}\` may use, and \`pricing.reserve: max\` reserves the most it can be. Send \`max_tokens\`, or set the model's \`maxOutputTokens\` and \`contextWindow\`.`,
       { target: target.id },
     );
     return { reason: "budget_exhausted", error, keepsLocal };

@@ -22,6 +22,10 @@ export function authenticate(headers: Headers, keys: KeyStore): Principal | Prom
   const key = presentedKey(headers);
   if (key === undefined) {
     if (keys.anonymous) return anonymous;
+    if (!keys.loaded) {
+      const message = "Whether a key is needed is not known yet: the database does not answer.";
+      throw new GatewayError("store_unavailable", message, { retryAfterMs: 5_000 });
+    }
     throw new GatewayError(
       "unauthorized",
       "No API key was sent. Send the gateway's key as `Authorization: Bearer <key>` or in the header `x-api-key`.",

@@ -9,6 +9,8 @@ import type { BudgetWatch } from "./budget-watch.ts";
 
 export interface BudgetHistoryDeps {
   readonly reports: Pick<LedgerDatabase, "spent">;
+  /** Resolves when the rows that earlier processes left in their journals are in the database. */
+  readonly recovered: Promise<void>;
   /** Resolves when the rows of all requests that have ended are in the database, or it takes too long. */
   readonly flush: () => Promise<void>;
   readonly counters: CounterStore;
@@ -29,15 +31,19 @@ const rollingSteps = 60;
  */
 export class BudgetHistory {
   readonly #deps: BudgetHistoryDeps;
-  #work: Promise<void> = Promise.resolve();
+  #work: Promise<void>;
   #cancelPause = (): void => {};
   #stopped = false;
 
   constructor(deps: BudgetHistoryDeps) {
     this.#deps = deps;
+    this.#work = deps.recovered;
   }
 
-  /** Resolves when the history of these budgets is booked; requests from now on are counted as they come. */
+  /**
+   * Resolves when the history of these budgets is booked. It ends now, however long that takes: requests from now on are
+   * counted as they come.
+   */
   add(budgets: readonly ActiveBudget[]): Promise<void> {
     const untilMs = this.#deps.clock.now();
     for (const budget of budgets) this.#work = this.#work.then(() => this.#bookWithRetries(budget, untilMs));

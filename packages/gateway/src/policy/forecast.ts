@@ -29,7 +29,7 @@ export function likely(request: ChatRequest, features: Features, predicted: numb
 
 /**
  * The most a target can use: a token is at least one byte of the request, and the output ends at the client's limit, the
- * model's own, or its window. Undefined when nothing bounds the output.
+ * model's own, or its window. Undefined when nothing bounds them.
  */
 export function most(
   request: ChatRequest,
@@ -40,13 +40,14 @@ export function most(
   const limits = [features.requestedMaxTokens, target.maxOutputTokens, target.contextWindow];
   const known = limits.filter((limit) => limit !== undefined);
   if (known.length === 0) return undefined;
-  const media = request.messages.flatMap(({ content }) => content).filter((part) => isMedia(part.type)).length;
-  const inputTokens = bytes + media * mediaTokens + request.messages.length * tokensPerMessage;
+  const parts = request.messages.flatMap(({ content }) => content);
+  // A document has as many tokens as it has pages, which only its reader knows: the window is what bounds it.
+  const hasDocument = parts.some(({ type }) => type === "file" || type === "file-id");
+  if (hasDocument && target.contextWindow === undefined) return undefined;
+  const media = parts.filter(({ type }) => type === "image" || type === "audio").length;
+  const counted = bytes + media * mediaTokens + request.messages.length * tokensPerMessage;
+  const inputTokens = hasDocument ? Math.max(counted, target.contextWindow ?? 0) : counted;
   return { inputTokens, outputTokens: Math.min(...known) * choices(request) };
-}
-
-function isMedia(type: string): boolean {
-  return type === "image" || type === "file" || type === "file-id" || type === "audio";
 }
 
 /** What a forecast costs at list rates, without luck in the provider's cache. */

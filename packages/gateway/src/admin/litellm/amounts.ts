@@ -21,21 +21,24 @@ export async function findAmounts(
   return { budget: await reads.find("budget", "name", name), limit: await reads.find("limit", "name", name) };
 }
 
-async function setBudget(changes: DirectoryChanges, scope: AmountScope, body: LitellmAmounts): Promise<void> {
+/** Returns whether a duration found no budget to be the window of. */
+async function setBudget(changes: DirectoryChanges, scope: AmountScope, body: LitellmAmounts): Promise<boolean> {
   const { budget: old } = await findAmounts(changes, scope);
+  const givesDuration = body.budget_duration !== undefined && body.budget_duration !== null;
   if (body.max_budget === null) {
     if (old !== undefined) await changes.remove("budget", old.id);
-    return;
+    return givesDuration;
   }
-  if (body.max_budget === undefined && (old === undefined || body.budget_duration === undefined)) return;
+  if (body.max_budget === undefined && (old === undefined || body.budget_duration === undefined)) return givesDuration;
   const window = body.budget_duration === undefined && old ? old.window : budgetWindow(body.budget_duration);
   const limit = body.max_budget === undefined ? (old?.limit ?? fromDollars(0)) : fromDollars(body.max_budget);
   if (old !== undefined) {
     await changes.update("budget", { ...old, limit, window });
-    return;
+    return false;
   }
   const rules = { hard: true, onExhausted: "refuse", notifyAt: [0.8, 1], source: "api" } as const;
   await changes.insert("budget", { name: nameOf(scope), scope, limit, window, ...rules });
+  return false;
 }
 
 async function setLimit(changes: DirectoryChanges, scope: AmountScope, body: LitellmAmounts): Promise<void> {
@@ -58,8 +61,16 @@ async function setLimit(changes: DirectoryChanges, scope: AmountScope, body: Lit
   }
 }
 
-/** Makes, changes or removes the budget and the limit of a key or team; null takes away, absent leaves. */
-export async function setAmounts(changes: DirectoryChanges, scope: AmountScope, body: LitellmAmounts): Promise<void> {
-  await setBudget(changes, scope, body);
+/**
+ * Makes, changes or removes the budget and the limit of a key or team; null takes away, absent leaves. Returns the
+ * fields that meant nothing.
+ */
+export async function setAmounts(
+  changes: DirectoryChanges,
+  scope: AmountScope,
+  body: LitellmAmounts,
+): Promise<readonly string[]> {
+  const isLost = await setBudget(changes, scope, body);
   await setLimit(changes, scope, body);
+  return isLost ? ["budget_duration"] : [];
 }

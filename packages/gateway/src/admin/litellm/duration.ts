@@ -13,11 +13,23 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 /** The longest window budgets have. Stands for one that never ends. */
 const longestMs = 366 * dayMs;
+const longestLifeMs = 36_500 * dayMs;
 
 /** `30d` in milliseconds; a month counts 30 days. */
 export function durationMs(text: string): number {
   const [, count = "0", unit = "s"] = /^(\d+)(\D+)$/.exec(text) ?? [];
   return Number(count) * (unitMs[unit] ?? 0);
+}
+
+/**
+ * When something that lasts so long from now ends.
+ * @throws GatewayError `invalid_request` for what lasts longer than a century
+ */
+export function endOf(duration: string, nowMs: number): number {
+  const lengthMs = durationMs(duration);
+  if (lengthMs <= longestLifeMs) return nowMs + lengthMs;
+  const message = `duration is ${duration}: expected at most ${longestLifeMs / dayMs}d. Leave it out for no end.`;
+  throw new GatewayError("invalid_request", message, { param: "duration" });
 }
 
 /** @throws GatewayError `invalid_request` for windows that budgets cannot have */

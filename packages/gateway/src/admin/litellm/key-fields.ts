@@ -4,10 +4,9 @@ import { toDollars } from "../../core/money.ts";
 import type { DirectoryChanges, DirectoryReads } from "../../keys/directory.ts";
 import type { VirtualKey } from "../../keys/directory-entities.ts";
 import type { AdminDeps } from "../admin-deps.ts";
-import { notFound } from "../admin-route.ts";
 import { isoTime, optionalIsoTime } from "../wire-time.ts";
 import { findAmounts } from "./amounts.ts";
-import { durationMs, durationOf } from "./duration.ts";
+import { durationOf, endOf } from "./duration.ts";
 
 /** The fields of a stored key that a request names; absent ones stay as `old` has them. */
 export type KeyChanges = Pick<
@@ -20,6 +19,15 @@ async function teamName(changes: DirectoryReads, id: string): Promise<string> {
   if (team !== undefined) return team.name;
   const message = `team_id is ${JSON.stringify(id)}: expected a team that exists. Make it with /team/new.`;
   throw new GatewayError("invalid_request", message, { param: "team_id" });
+}
+
+/** LiteLLM's words for having no list of one's own. */
+const wholeLists: ReadonlySet<string> = new Set(["all-team-models", "all-proxy-models"]);
+
+/** The models a request means; empty for all that team and gateway have. */
+export function ownModels(models: readonly string[] | null | undefined): string[] {
+  const given = models ?? [];
+  return given.some((model) => wholeLists.has(model)) ? [] : [...given];
 }
 
 /** Tools name users before they make them: one that does not exist becomes an account that can only own keys. */
@@ -38,12 +46,12 @@ export async function readKeyFields(
 ): Promise<KeyChanges> {
   const { team_id: team, user_id: user, duration } = body;
   const tags = body.tags === undefined && body.metadata?.tags === undefined;
-  const expiresAt = duration === undefined || duration === null ? undefined : nowMs + durationMs(duration);
+  const expiresAt = duration === undefined || duration === null ? undefined : endOf(duration, nowMs);
   return {
     name: body.key_alias ?? old.name,
     team: team === undefined ? old.team : team === null ? undefined : await teamName(changes, team),
     user: user === undefined ? old.user : user === null ? undefined : await userId(changes, user),
-    models: body.models === undefined ? old.models : (body.models ?? []),
+    models: body.models === undefined ? old.models : ownModels(body.models),
     aliases: body.aliases === undefined ? old.aliases : (body.aliases ?? {}),
     tags: tags ? old.tags : [...new Set([...(body.tags ?? []), ...(body.metadata?.tags ?? [])])],
     expiresAt: duration === undefined ? old.expiresAt : expiresAt,
@@ -58,7 +66,7 @@ export async function presentedVirtualKey(
   deps: AdminDeps,
 ): Promise<VirtualKey> {
   const key = (await reads.find("key", "hash", deps.hash(presented))) ?? (await reads.get("key", presented));
-  if (key === undefined) throw notFound("key", "given here");
+  if (key === undefined) throw new GatewayError("not_found", "There is no such key.");
   return key;
 }
 

@@ -21,13 +21,13 @@ import { presentedVirtualKey, readKeyFields, shownKey } from "./key-fields.ts";
 
 const spendRangeMs = 30 * 86_400_000;
 
-/** Makes a key as a request describes it, with its budget and limit. Returns the key's text, shown this once. */
+/** Makes a key as a request describes it, with its budget and limit. Returns its text, shown this once, and the fields that meant nothing. */
 export async function generateKey(
   changes: DirectoryChanges,
   body: LitellmKeyFields,
   given: string | undefined,
   deps: AdminDeps,
-): Promise<{ readonly text: string; readonly key: VirtualKey }> {
+): Promise<{ readonly text: string; readonly key: VirtualKey; readonly ignored: readonly string[] }> {
   const { text, stored } = keyMaterial(deps, given);
   const id = deps.randomness.id();
   const fresh = { name: `key-${id.slice(0, 12)}`, team: undefined, user: undefined, expiresAt: undefined };
@@ -35,8 +35,8 @@ export async function generateKey(
   const fields = await readKeyFields(changes, body, empty, deps.clock.now());
   const rest = { previous: undefined, strategies: undefined, strategy: undefined, region: undefined };
   const key = await changes.insert("key", { id, ...stored, ...rest, ...fields });
-  await setAmounts(changes, { kind: "key", value: key.id }, body);
-  return { text, key };
+  const ignored = await setAmounts(changes, { kind: "key", value: key.id }, body);
+  return { text, key, ignored };
 }
 
 async function spendOf(key: VirtualKey, deps: AdminDeps): Promise<number> {
@@ -65,7 +65,7 @@ export function litellmKeyRoutes(deps: AdminDeps): readonly AdminRoute[] {
         const made = await directory.change(actor, (changes) => generateKey(changes, fields, given ?? undefined, deps));
         await deps.changed();
         const shown = await shownKey(directory, made.key);
-        return { key: made.text, ...shown, ignored_fields: ignoredFields(generateKeyBody, body) };
+        return { key: made.text, ...shown, ignored_fields: [...made.ignored, ...ignoredFields(generateKeyBody, body)] };
       },
     }),
     adminRoute({
@@ -88,14 +88,14 @@ export function litellmKeyRoutes(deps: AdminDeps): readonly AdminRoute[] {
       body: updateLitellmKeyBody,
       answer: litellmKeyAnswer,
       async handle({ body, actor }) {
-        const key = await directory.change(actor, async (changes) => {
+        const { key, lost } = await directory.change(actor, async (changes) => {
           const old = await presentedVirtualKey(changes, body.key, deps);
           const fields = await readKeyFields(changes, body, old, deps.clock.now());
-          await setAmounts(changes, { kind: "key", value: old.id }, body);
-          return changes.update("key", { ...old, ...fields });
+          const lost = await setAmounts(changes, { kind: "key", value: old.id }, body);
+          return { key: await changes.update("key", { ...old, ...fields }), lost };
         });
         await deps.changed();
-        const ignored = ignoredFields(updateLitellmKeyBody, body);
+        const ignored = [...lost, ...ignoredFields(updateLitellmKeyBody, body)];
         return { ...(await shownKey(directory, key)), ignored_fields: ignored };
       },
     }),

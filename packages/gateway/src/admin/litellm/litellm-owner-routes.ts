@@ -5,7 +5,16 @@ import { type AdminRoute, adminRoute } from "../admin-route.ts";
 import { checkGrant } from "../routes/user-routes.ts";
 import { setAmounts } from "./amounts.ts";
 import { ignoredFields } from "./ignored-fields.ts";
+import { ownModels } from "./key-fields.ts";
 import { generateKey } from "./litellm-key-routes.ts";
+
+const userFields: ReadonlySet<string> = new Set(["user_id", "user_email", "user_role", "auto_create_key", "metadata"]);
+
+/** What a request says of a key, for one that makes none. */
+function keyFieldsOf(body: Readonly<Record<string, unknown>>): string[] {
+  const isGiven = (field: string): boolean => body[field] !== null && body[field] !== undefined;
+  return Object.keys(newUserBody.shape).filter((field) => !userFields.has(field) && isGiven(field));
+}
 
 const roleOf: Readonly<Record<string, Role>> = { proxy_admin: "admin", proxy_admin_viewer: "viewer" };
 
@@ -42,7 +51,7 @@ function userRoute(deps: AdminDeps): AdminRoute {
         user_email: email ?? null,
         user_role: wanted,
         key: made?.text ?? null,
-        ignored_fields: ignoredFields(newUserBody, body),
+        ignored_fields: [...(made?.ignored ?? keyFieldsOf(body)), ...ignoredFields(newUserBody, body)],
       };
     },
   });
@@ -62,13 +71,13 @@ function teamRoute(deps: AdminDeps): AdminRoute {
       const alias = body.team_alias ?? name;
       const team = await deps.directory.change(actor, async (changes) => {
         const tags = [...new Set([...(body.tags ?? []), ...(body.metadata?.tags ?? [])])];
-        const draft = { name, models: body.models ?? [], tags, disabled: body.blocked ?? false };
+        const draft = { name, models: ownModels(body.models), tags, disabled: body.blocked ?? false };
         const inserted = await changes.insert("team", draft);
-        await setAmounts(changes, { kind: "team", value: name }, body);
-        return inserted;
+        const lost = await setAmounts(changes, { kind: "team", value: name }, body);
+        return { ...inserted, lost };
       });
       await deps.changed();
-      const lost = alias === name ? [] : ["team_alias"];
+      const lost = [...(alias === name ? [] : ["team_alias"]), ...team.lost];
       return {
         team_id: team.name,
         team_alias: team.name,

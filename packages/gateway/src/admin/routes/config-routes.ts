@@ -38,14 +38,36 @@ const checkOf = ({ problems, warnings }: ConfigCheck) => ({
   warnings: [...warnings],
 });
 
-async function applyText(deps: AdminDeps, actor: Actor, text: string, note: string | undefined, action: string) {
+interface Change {
+  readonly text: string;
+  readonly note: string | undefined;
+  readonly action: string;
+  /** Version the change is based on; undefined for any. */
+  readonly base?: string | undefined;
+}
+
+/** Keeps the config that no apply has put in force, so that there is a way back to it. Returns what it kept. */
+async function keepRunning(deps: AdminDeps, control: ConfigControl, actor: Actor): Promise<readonly string[]> {
+  const id = control.current().version;
+  return deps.directory.change(actor, async (changes) => {
+    if ((await changes.get("config", id)) !== undefined) return [];
+    const draft = { id, text: control.kept(), by: actor.name, note: "ran before the first change" };
+    return [(await changes.insert("config", draft, "config.kept")).id];
+  });
+}
+
+async function applyText(deps: AdminDeps, actor: Actor, { text, note, action, base }: Change) {
   const control = controlOf(deps);
+  if (base !== undefined && base !== control.current().version) {
+    throw new GatewayError("conflict", "Another config runs by now. Read it and repeat the change.");
+  }
   const plan = await control.plan(text);
   const [problem] = plan.problems;
   if (problem !== undefined) {
     throw new GatewayError("invalid_request", `${problem.path}: ${problem.message}`, { param: "text" });
   }
   const { directory } = deps;
+  const kept = await keepRunning(deps, control, actor);
   const version = await directory.change(actor, (changes) =>
     changes.insert("config", { text, by: actor.name, note }, action),
   );
@@ -53,7 +75,9 @@ async function applyText(deps: AdminDeps, actor: Actor, text: string, note: stri
   try {
     await control.apply(text, version.id);
   } catch (thrown) {
-    await directory.change(actor, (changes) => changes.remove("config", version.id, "config.failed"));
+    await directory.change(actor, async (changes) => {
+      for (const id of [version.id, ...kept]) await changes.remove("config", id, "config.failed");
+    });
     throw thrown;
   }
   await deps.changed();
@@ -69,8 +93,7 @@ function readRoutes(deps: AdminDeps): readonly AdminRoute[] {
       summary: "Read the running config, without secrets",
       answer: configAnswer,
       async handle() {
-        const { version, text } = controlOf(deps).current();
-        return { version: version ?? null, text };
+        return controlOf(deps).current();
       },
     }),
     adminRoute({
@@ -140,11 +163,8 @@ export function configRoutes(deps: AdminDeps): readonly AdminRoute[] {
       body: applyConfigBody,
       answer: configAppliedAnswer,
       async handle({ body, actor }) {
-        const running = controlOf(deps).current().version ?? null;
-        if (body.base_version !== undefined && body.base_version !== running) {
-          throw new GatewayError("conflict", "Another config runs by now. Read it and repeat the change.");
-        }
-        return applyText(deps, actor, body.text, body.note, "config.applied");
+        const change = { text: body.text, note: body.note, action: "config.applied", base: body.base_version };
+        return controlOf(deps).exclusively(() => applyText(deps, actor, change));
       },
     }),
     adminRoute({
@@ -157,7 +177,8 @@ export function configRoutes(deps: AdminDeps): readonly AdminRoute[] {
       async handle({ params, actor }) {
         const version = await deps.directory.get("config", params.id);
         if (version === undefined) throw notFound("config version", params.id);
-        return applyText(deps, actor, version.text, `roll back to ${version.id}`, "config.rolled_back");
+        const change = { text: version.text, note: `roll back to ${version.id}`, action: "config.rolled_back" };
+        return controlOf(deps).exclusively(() => applyText(deps, actor, change));
       },
     }),
   ];

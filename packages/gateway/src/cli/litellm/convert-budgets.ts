@@ -21,6 +21,11 @@ export function convertBudgets(
       notes.lost(path, `\`${duration}\` is no time from an hour to a year, such as \`1d\` or \`30d\``);
       return;
     }
+    if (window === "month" && duration !== "1mo")
+      notes.lost(
+        path,
+        `\`${duration}\` became the calendar's month: say \`window: { rollingHours: 720 }\` for 30 days`,
+      );
     budgets[name] = { scope, limitUsd, window, onExhausted: "refuse" };
   };
   if (settings?.max_budget != null) {

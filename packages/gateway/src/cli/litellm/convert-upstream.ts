@@ -76,7 +76,7 @@ function addressOf(
 ): UpstreamConfigInput {
   const variable = apiBase === undefined ? undefined : environmentReference(apiBase);
   if (variable !== undefined) notes.variables.set(variable, "address of an upstream");
-  const base = variable === undefined ? apiBase?.replace(/\/+$/, "") : `\${${variable}}`;
+  const base = variable === undefined ? plainAddress(apiBase, here, notes)?.replace(/\/+$/, "") : `\${${variable}}`;
   if (provider.kind === "preset") {
     const usual = findPreset(provider.preset)?.baseUrl;
     const full = base === undefined ? undefined : withPathOf(base, usual);
@@ -93,6 +93,20 @@ function addressOf(
   if (variable !== undefined)
     notes.lost(`${here}.api_base`, "is taken for a cloud server: say `placement: local` if it is yours");
   return { placement, protocol: "openai-chat", baseUrl: base ?? "" };
+}
+
+/** An address here holds neither a name and password nor a query: each may be a secret, and is left out with a note. */
+function plainAddress(apiBase: string | undefined, here: string, notes: ConversionNotes): string | undefined {
+  if (apiBase === undefined || !URL.canParse(apiBase)) return apiBase;
+  const url = new URL(apiBase);
+  const hasUser = url.username !== "" || url.password !== "";
+  const hasQuery = url.search !== "" || url.hash !== "";
+  if (!hasUser && !hasQuery) return apiBase;
+  const lost = (what: string, instead: string): void =>
+    notes.lost(`${here}.api_base`, `holds ${what}, which was not copied: ${instead}`);
+  if (hasUser) lost("a name or password", "give it under `auth`, from the environment");
+  if (hasQuery) lost("a query or fragment", "an address here ends with its path");
+  return `${url.origin}${url.pathname}`;
 }
 
 /** LiteLLM adds the API's path to a bare host; we want it in the address. */

@@ -141,7 +141,9 @@ export class JournalLedger implements LedgerStore {
     const segment = this.#writer.append(encodeBegin(entry));
     if (segment !== undefined) {
       this.#unwritable = false;
+      const earlier = this.#running.get(entry.id);
       this.#running.set(entry.id, segment);
+      if (earlier !== undefined) this.#writer.release(earlier);
       return;
     }
     const hasRoom = this.#storer.databaseUp && this.#queue.length < this.#options.queueRows;

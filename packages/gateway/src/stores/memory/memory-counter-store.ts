@@ -28,9 +28,14 @@ interface FixedSums {
 
 type Sums = SlidingSums | FixedSums;
 
+/** A request may still reserve in the window it arrived in: ended ones are kept longer than any request lasts. */
+const keepEndedMs = 24 * 3_600_000;
+/** Accounts that are looked at for one that may leave. */
+const evictionTries = 64;
+
 /**
- * Counts in this process only. Holds at most `maxAccounts`; the longest untouched without a hold leave first. Synchronous,
- * so every reservation is atomic.
+ * Counts in this process only. Holds at most `maxAccounts`, the longest untouched leave first; but nothing leaves that is
+ * held, or that a window longer than a minute still counts. Synchronous, so every reservation is atomic.
  */
 export class MemoryCounterStore implements CounterStore {
   readonly #accounts = new Map<string, Sums>();
@@ -88,7 +93,11 @@ export class MemoryCounterStore implements CounterStore {
   #add(account: string, window: CountWindow, atMs: number, settled: number, held: number): Balance {
     const sums = this.#open(account, window, atMs);
     if (sums.kind === "sliding") {
-      advance(sums, atMs);
+      // Once a step is order enough to know which were left alone longest.
+      if (advance(sums, atMs)) {
+        this.#accounts.delete(account);
+        this.#accounts.set(account, sums);
+      }
       const step = stepOf(sums, atMs);
       // A step that already left the window changes nothing that can still be read.
       if (step > sums.newest - ringLength) {
@@ -102,7 +111,7 @@ export class MemoryCounterStore implements CounterStore {
     let fixed = sums.windows.get(window.startMs);
     if (fixed === undefined) {
       for (const [startMs, old] of sums.windows) {
-        if (old.held === 0 && old.endMs <= atMs) sums.windows.delete(startMs);
+        if (old.held === 0 && old.endMs + keepEndedMs <= atMs) sums.windows.delete(startMs);
       }
       fixed = { endMs: window.endMs, settled: 0, held: 0 };
       sums.windows.set(window.startMs, fixed);
@@ -129,17 +138,19 @@ export class MemoryCounterStore implements CounterStore {
             settled: 0,
             held: 0,
           };
-    if (this.#accounts.size >= this.#maxAccounts) this.#evict();
+    if (this.#accounts.size >= this.#maxAccounts) this.#evict(nowMs);
     this.#accounts.set(account, sums);
     return sums;
   }
 
-  #evict(): void {
+  #evict(nowMs: number): void {
+    let tries = 0;
     for (const [account, sums] of this.#accounts) {
-      const isHeld = sums.kind === "sliding" ? sums.held > 0 : sums.windows.values().some(({ held }) => held > 0);
-      if (isHeld) continue;
       this.#accounts.delete(account);
-      return;
+      if (!isNeeded(sums, nowMs)) return;
+      // Out of the way of the next look.
+      this.#accounts.set(account, sums);
+      if (++tries >= evictionTries) return;
     }
   }
 
@@ -160,6 +171,17 @@ export class MemoryCounterStore implements CounterStore {
 
 const nothing: Balance = { settled: 0, held: 0 };
 
+/** Whether forgetting it would let something through that a budget or a running request forbids. */
+function isNeeded(sums: Sums, nowMs: number): boolean {
+  if (sums.kind === "fixed") {
+    return sums.windows.values().some(({ held, settled, endMs }) => held > 0 || (settled > 0 && endMs > nowMs));
+  }
+  advance(sums, nowMs);
+  return sums.held > 0 || (sums.settled > 0 && sums.lengthMs > minuteMs);
+}
+
+const minuteMs = 60_000;
+
 function fits(sums: Sums, window: CountWindow): boolean {
   return window.kind === "fixed" ? sums.kind === "fixed" : sums.kind === "sliding" && sums.lengthMs === window.lengthMs;
 }
@@ -175,10 +197,10 @@ function stepOf(sums: SlidingSums, atMs: number): number {
   return Math.floor((atMs * steps) / sums.lengthMs);
 }
 
-/** Lets go of the steps that left the window by `nowMs`. */
-function advance(sums: SlidingSums, nowMs: number): void {
+/** Lets go of the steps that left the window by `nowMs`; whether there was a new one. */
+function advance(sums: SlidingSums, nowMs: number): boolean {
   const now = stepOf(sums, nowMs);
-  if (now <= sums.newest) return;
+  if (now <= sums.newest) return false;
   const gone = Math.min(now - sums.newest, ringLength);
   for (let i = 1; i <= gone; i++) {
     const at = (sums.newest + i) % ringLength;
@@ -186,4 +208,5 @@ function advance(sums: SlidingSums, nowMs: number): void {
     sums.ring[at] = 0;
   }
   sums.newest = now;
+  return true;
 }
