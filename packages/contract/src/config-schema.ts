@@ -345,7 +345,7 @@ export const storageSchema = z
       .min(0)
       .max(36_500)
       .default(400)
-      .describe("Ledger rows older than this are deleted; 0 keeps them for ever."),
+      .describe("Ledger rows and audit entries older than this are deleted; 0 keeps them for ever."),
   })
   .describe("Where keys, budgets and the ledger are kept.");
 
