@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { budgetSchema, budgetScopeSchema, limitSchema } from "../config-schema.ts";
+import { budgetSchema, budgetScopeSchema, limitSchema } from "../governance-schema.ts";
 import { pageOf, pageQuery, wireName, wireTime, wireUsd, wireVersion } from "./wire-fields.ts";
 
 const { window, timeZone, hard, onExhausted, notifyAt } = budgetSchema.shape;

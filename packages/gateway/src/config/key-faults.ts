@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type SecretReference, secretSchema } from "@fairlead/contract/config-schema";
+import { secretSchema } from "@fairlead/contract/config-fields";
+import type { SecretReference } from "@fairlead/contract/config-schema";
 import { isObject } from "../lib/json.ts";
 import { findPreset } from "../upstreams/presets.ts";
 import type { ConfigPath, Fault } from "./config-error.ts";

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { pricingSchema } from "@fairlead/contract/config-schema";
+import { pricingSchema } from "@fairlead/contract/governance-schema";
 import { calcPrice, findProvider } from "@pydantic/genai-prices";
 import { upstream } from "../../../test/fixtures/deployments.ts";
 import { FakeClock } from "../../../test/fixtures/fake-clock.ts";
