@@ -46,9 +46,12 @@ describe("signing in", () => {
 
   test("guessing is slowed down", async () => {
     const guess = () => send("POST", "/session", { body: { email: "ghost@example.com", password: "guess" } });
-    const ends = await Promise.all(Array.from({ length: 8 }, guess));
-    expect(ends.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(3);
-    expect(ends.find(({ status }) => status === 429)?.headers.get("retry-after")).toMatch(/^\d+$/);
+    // Wrong ones count when they are known to be wrong, so one after the other.
+    const ends: Awaited<ReturnType<typeof guess>>[] = [];
+    for (let i = 0; i < 7; i++) ends.push(await guess());
+    expect(ends.slice(0, 5).map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
+    const refused = ends.find(({ status }) => status === 429);
+    expect(refused?.headers.get("retry-after")).toMatch(/^\d+$/);
   });
 });
 
