@@ -1,0 +1,71 @@
+import { expect, test } from "bun:test";
+import { gateway } from "../../test/fixtures/memory-gateway.ts";
+import { completion } from "../../test/fixtures/scripted-transport.ts";
+import { anonymous } from "../core/principal.ts";
+import type { KeyStore } from "../keys/key-store.ts";
+import { PrometheusSink } from "../sinks/prometheus/prometheus-sink.ts";
+import { dataPlane } from "./data-plane.ts";
+
+const known = "fl-known";
+const keys: KeyStore = {
+  open: false,
+  loaded: true,
+  anonymous: false,
+  find: (key) => (key === known ? { ...anonymous, kind: "virtual-key", keyId: "k" } : undefined),
+};
+
+/** Who may use each route. A new route without a row fails the first test. */
+const routes: Readonly<Record<string, "key" | "everyone">> = {
+  "POST /v1/chat/completions": "key",
+  "GET /v1/models": "key",
+  "GET /health": "everyone",
+  "GET /health/ready": "everyone",
+  "GET /health/upstreams": "everyone",
+  "GET /metrics": "everyone",
+};
+
+function app() {
+  const { deps, clock } = gateway({ local: [completion("hi")] }, { keys });
+  return dataPlane({
+    chat: () => deps,
+    clock,
+    randomness: deps.randomness,
+    limits: () => ({ maxBodyBytes: 10_000, bodyTimeoutMs: 1_000 }),
+    metrics: new PrometheusSink(),
+    admin: undefined,
+    draining: () => false,
+    track: () => {},
+  });
+}
+
+test("every route says who may use it", () => {
+  const served = app().routes.map(({ method, path }) => `${method} ${path}`);
+  expect(served.sort()).toEqual(Object.keys(routes).sort());
+});
+
+const callers = {
+  nobody: undefined,
+  "a stranger's key": "fl-stranger",
+  "an admin's token": "fla-owner",
+  "a key": known,
+};
+
+for (const [route, who] of Object.entries(routes)) {
+  test.each(Object.entries(callers))(`${route} with %s`, async (_, key) => {
+    const [method = "", path = ""] = route.split(" ");
+    const body = JSON.stringify({ model: "local", messages: [{ role: "user", content: "hi" }] });
+    const response = await app().fetch(
+      new Request(`http://gateway${path}`, {
+        method,
+        headers: {
+          "content-type": "application/json",
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+        },
+        ...(method === "POST" ? { body } : {}),
+      }),
+      { address: () => undefined },
+    );
+    expect(response.status).toBe(who === "everyone" || key === known ? 200 : 401);
+    await response.text();
+  });
+}
