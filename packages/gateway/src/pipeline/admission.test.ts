@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { budget, fixedPrices, flatPrice, rateLimit } from "../../test/fixtures/admission.ts";
 import { gateway, hello, helloStream, outcomeOf } from "../../test/fixtures/memory-gateway.ts";
 import { answer, completion, frames, refuse, stream } from "../../test/fixtures/scripted-transport.ts";
+import { GatewayError } from "../core/errors.ts";
 import { fromDollars } from "../core/money.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
 import type { KeyStore } from "../keys/key-store.ts";
@@ -74,6 +75,24 @@ describe("cost", () => {
     const record = await outcomeOf(it, await it.ask(hello));
     expect(record.cost).toBeUndefined();
     expect(record.usage.inputTokens).toBe(0);
+  });
+});
+
+describe("a ledger that refuses", () => {
+  test("before the second attempt leaves the first one paid once, and nothing held", async () => {
+    // The first upstream's answer is cut, which costs an estimate; the fallback may not begin.
+    const cut = stream(frames.role, new Error("cut"));
+    const it = gateway({ local: [cut], cloud: [completion("from cloud")] });
+    const { ledger } = it.deps.accounts;
+    const begin = ledger.begin.bind(ledger);
+    let begun = 0;
+    ledger.begin = (entry) => {
+      if (begun++ > 0) throw new GatewayError("ledger_unavailable", "full");
+      begin(entry);
+    };
+    const reply = await it.ask(helloStream);
+    expect(reply.response.status).toBe(503);
+    expect((await outcomeOf(it, reply)).cost).toBe(6_000);
   });
 });
 

@@ -145,13 +145,15 @@ async function tryTarget(
       if (earlier !== undefined) throw earlier;
       return refusal;
     }
+    const before = exchange.attempts.length;
     try {
       begin(target);
       return { target, prepared, committed: await attempt(target, prepared, admission.price, exchange, deps) };
     } catch (thrown) {
       const error = GatewayError.from(thrown);
       earlier = error;
-      admission.leave(exchange.attempts.at(-1));
+      // Of its own attempt only: where it could not even begin, the last one belongs to an earlier reservation.
+      admission.leave(exchange.attempts[before]);
       if (exchange.client.reason !== undefined || exchange.attempts.length >= deps.limits.maxAttempts) throw error;
       if (canRepair(error.detail.repair, repairs)) {
         repairs.push(error.detail.repair);
