@@ -120,6 +120,13 @@ describe("budgets", () => {
     expect(record.exclusions).toContainEqual({ target: "cloud/big", reason: "budget_exhausted" });
   });
 
+  test("a request that wants cloud models only gets 402, not another placement", async () => {
+    const it = gateway({ local: [completion("hi")] }, {}, { budgets: [budget("day", spentUp)] });
+    const reply = await it.ask(autoAsk, { "x-router-strategy": "cloud_only" });
+    expect(await errorOf(reply)).toMatchObject({ status: 402 });
+    expect(it.transport.sent).toEqual([]);
+  });
+
   test("one that refuses does not fall to self-hosted models", async () => {
     const it = gateway(
       { local: [completion("hi")] },

@@ -98,7 +98,8 @@ function exclude(target: Deployment, reason: RoutingReason, exchange: Exchange):
 }
 
 /** A budget that is used up leaves the self-hosted models, where the request may go to them. */
-function stayLocal({ selfHosted }: Run, { targets }: Decision, exchange: Exchange): readonly Deployment[] {
+function stayLocal({ selfHosted }: Run, { targets, confinedTo }: Decision, exchange: Exchange): readonly Deployment[] {
+  if (confinedTo === "cloud") return [];
   const local = selfHosted();
   if (local === undefined || exchange.decision === undefined) return [];
   exchange.decision = { ...exchange.decision, reason: "budget_exhausted", confinedTo: "local" };
