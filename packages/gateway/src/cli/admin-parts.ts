@@ -78,7 +78,6 @@ function shownPrices({ catalogue, priceOf }: GatewayViews): unknown {
 export function adminApi(parts: AdminParts): (views: GatewayViews) => AdminApi {
   const { stores, resolved, clock, randomness } = parts;
   const addresses = new WeakMap<Request, string>();
-  const { reference } = resolved.pricing;
   return (views) => {
     const deps: AdminDeps = {
       directory: stores.directory,
@@ -97,7 +96,7 @@ export function adminApi(parts: AdminParts): (views: GatewayViews) => AdminApi {
       ledger: {
         database: stores.reports ?? unkeptLedger,
         prices: views.prices,
-        reference: () => `${reference.provider}/${reference.model}`,
+        reference: () => views.prices().reference,
       },
       upstreams: views.upstreams,
       prices: () => shownPrices(views),

@@ -13,7 +13,9 @@ export interface PricedModel {
 export interface PriceBook {
   /** Undefined when nobody knows: the cost is then "unpriced", never 0 and never a guess. */
   priceOf(model: PricedModel, atMs: number): Price | undefined;
-  /** The configured reference cloud model's, which savings are measured against. */
+  /** Name of the configured cloud model that savings are measured against; undefined when there is none. */
+  readonly reference?: string;
+  /** Its price. */
   referencePrice(atMs: number): Price | undefined;
 }
 

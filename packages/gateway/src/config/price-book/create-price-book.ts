@@ -37,6 +37,7 @@ class ComposedPriceBook implements PriceBook {
   readonly #upstreams: ReadonlyMap<string, Upstream>;
   readonly #meter: SelfHostedMeter;
   readonly #clock: Clock;
+  readonly reference: string;
   readonly #reference: PricedModel;
   /** The last price of each self-hosted upstream, and what it was computed from. */
   readonly #selfHosted = new Map<string, { readonly from: Throughput; readonly price: Price | undefined }>();
@@ -47,7 +48,9 @@ class ComposedPriceBook implements PriceBook {
     this.#upstreams = new Map(upstreams.map((upstream) => [upstream.name, upstream]));
     this.#meter = meter;
     this.#clock = clock;
-    this.#reference = { upstream: "", ...pricing.reference };
+    const { provider, model } = pricing.reference;
+    this.reference = `${provider}/${model}`;
+    this.#reference = { upstream: "", provider, model };
   }
 
   priceOf(model: PricedModel, atMs: number): Price | undefined {
