@@ -70,6 +70,11 @@ export class KeyRing implements KeyStore {
     return all === true || (required !== true && this.#loaded);
   }
 
+  get decided(): boolean {
+    const { required, tokens } = this.#options;
+    return this.#loaded || required === true || this.#shared !== undefined || tokens !== undefined;
+  }
+
   get anonymous(): boolean {
     return this.#options.anonymous === true;
   }

@@ -4,8 +4,8 @@ import type { Principal } from "../core/principal.ts";
 export interface KeyStore {
   /** True while nothing is checked: any key or none is accepted. May change as keys are made. */
   readonly open: boolean;
-  /** False until the stored keys were read once: who is known cannot be told before. */
-  readonly loaded: boolean;
+  /** False while it cannot be told whether a key is needed: stored keys were never read, and nothing else asks for one. */
+  readonly decided: boolean;
   /** Who sends no key is served all the same. */
   readonly anonymous: boolean;
   /**

@@ -13,7 +13,7 @@ const autoAsk = { ...hello, model: "auto", max_tokens: 4_000 };
 /** Everyone is this principal. */
 const only = (principal: Partial<Principal>): KeyStore => {
   const found: Principal = { ...anonymous, kind: "virtual-key", keyId: "k1", keyName: "mine", ...principal };
-  return { open: false, loaded: true, anonymous: false, find: () => found };
+  return { open: false, decided: true, anonymous: false, find: () => found };
 };
 const withKey = { authorization: "Bearer fl-1" };
 

@@ -22,7 +22,7 @@ export function authenticate(headers: Headers, keys: KeyStore): Principal | Prom
   const key = presentedKey(headers);
   if (key === undefined) {
     if (keys.anonymous) return anonymous;
-    if (!keys.loaded) {
+    if (!keys.decided) {
       const message = "Whether a key is needed is not known yet: the database does not answer.";
       throw new GatewayError("store_unavailable", message, { retryAfterMs: 5_000 });
     }

@@ -9,7 +9,7 @@ import { dataPlane } from "./data-plane.ts";
 const known = "fl-known";
 const keys: KeyStore = {
   open: false,
-  loaded: true,
+  decided: true,
   anonymous: false,
   find: (key) => (key === known ? { ...anonymous, kind: "virtual-key", keyId: "k" } : undefined),
 };
