@@ -10,6 +10,9 @@ import {
   webhookSchema,
 } from "./governance-schema.ts";
 import { capabilities, engineNames, logLevels, placements, protocolNames } from "./names.ts";
+import { balancerNames } from "./routing-names.ts";
+import { regionName, routingPolicyFields, strategyName } from "./routing-schema.ts";
+import { strategySchema } from "./strategy-schema.ts";
 
 /**
  * The shape of `fairlead.yaml`. Strict: an unknown key is an error. Every default that a user may rely on stands here.
@@ -82,6 +85,26 @@ export const deploymentSchema = z
       .optional()
       .describe("What it can do beyond text. Unless given: what the preset knows, else a guess by placement."),
     adequate: adequateSchema.prefault({}),
+    tags: z
+      .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, "letters, digits and . _ : -"))
+      .optional()
+      .describe("What rules select by. Unless given: what is known of the model (`code`, `premium`, `cheap`)."),
+    weights: z
+      .strictObject({
+        cost: z.number().min(0).max(1).optional().describe("1 is cheapest."),
+        latency: z.number().min(0).max(1).optional().describe("1 is fastest."),
+        quality: z.number().min(0).max(1).optional().describe("1 is best."),
+      })
+      .default({})
+      .describe("For the orders `quality` and `balanced`, until measured. Unless given: what is known of the model."),
+    weight: z.number().min(0).max(1_000_000).default(1).describe("Its share under the balancer `weighted`."),
+    slots: z
+      .number()
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe("Requests it works on at once; found out by the engine or by watching unless given."),
   })
   .describe("One model on this upstream.");
 
@@ -111,6 +134,7 @@ export const upstreamSchema = z
       .optional()
       .describe("Known provider (anthropic, openai, gemini, …) or engine (vllm, ollama, llamacpp, …) to start from."),
     placement: z.enum(placements).optional().describe("`local` is yours and stays on the premises; `cloud` is not."),
+    region: regionName.optional().describe("Where it stands, for example `eu-central`."),
     protocol: z.enum(protocolNames).optional().describe("The API the upstream speaks."),
     engine: z.enum(engineNames).optional().describe("Server software, for health and load probes."),
     baseUrl: z
@@ -142,16 +166,31 @@ export const upstreamSchema = z
 
 export const routeSchema = z
   .strictObject({
-    targets: z.array(targetReference).min(1).describe("Tried in order."),
+    targets: z
+      .array(targetReference)
+      .min(1)
+      .optional()
+      .describe("Tried in order; with a `strategy`, those it chooses from. All deployments unless given."),
     fallback: z
       .array(targetReference)
       .optional()
       .describe("Tried after the targets; replaces `routing.fallback` for this name."),
+    strategy: strategyName.optional().describe("Orders the targets, for example `hybrid`."),
+    balance: z
+      .enum(balancerNames)
+      .optional()
+      .describe("How requests are spread over the targets, in place of their order."),
+    data: z.literal("local-only").optional().describe("Requests for this name never leave local upstreams."),
+    maxTtftMs: limitMs("Longest predicted time to the first token before a local target is passed over.").optional(),
+  })
+  .refine(({ targets, strategy }) => targets !== undefined || strategy !== undefined, {
+    message: "expected `targets` or `strategy`",
   })
   .describe("A public name with targets of its own.");
 
 export const routingSchema = z
   .strictObject({
+    ...routingPolicyFields,
     unknownModel: z
       .enum(["auto", "reject"])
       .default("auto")
@@ -282,6 +321,12 @@ export const configSchema = z
       .record(name, z.union([targetReference, z.array(targetReference).min(1)]))
       .default({})
       .describe("Other names for models; laid over the built-in ones. The first candidate that exists is meant."),
+    strategies: z
+      .record(strategyName, strategySchema)
+      .default({})
+      .describe(
+        "Strategies of your own, and built-in ones with other rules or settings (`fairlead strategies` shows them).",
+      ),
     routing: routingSchema.prefault({}),
     storage: storageSchema.prefault({}),
     pricing: pricingSchema.prefault({}),

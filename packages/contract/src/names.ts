@@ -45,16 +45,6 @@ export type BudgetWindowName = (typeof budgetWindowNames)[number];
 export const roles = ["owner", "admin", "viewer", "member"] as const;
 export type Role = (typeof roles)[number];
 
-/** How a request without an explicit model is placed. */
-export const strategyNames = ["auto", "local_first", "cloud_first", "self_hosted_only", "cloud_only"] as const;
-export type StrategyName = (typeof strategyNames)[number];
-
-/** Other names a client may use for a strategy. */
-export const strategyAliases: Readonly<Record<string, StrategyName>> = {
-  cluster_first: "local_first",
-  external_first: "cloud_first",
-};
-
 /**
  * Why a request went where it went: the value of `X-Router-Reason`, of the metric label `reason` and of the log field.
  * Adding a reason means adding its row to `docs/glossary.md`.
@@ -108,6 +98,26 @@ export const routingReasons = [
   "key_not_allowed",
   /** The preferred deployment's upstream is at the limit this gateway sets it. */
   "upstream_limit",
+  /** `auto`: the task is code generation, and a code model is deployed locally. */
+  "code_task",
+  /** `auto`: the request is complex enough for a premium model. */
+  "complex",
+  /** `auto`: the client wishes an answer sooner than most targets give one. */
+  "latency_wish",
+  /** The preferred local deployment would answer too late, so a cloud one was taken (`routing.spill`). */
+  "spill",
+  /** A target share of cloud, or daily dollars, moved the request to the other placement (`control`). */
+  "share_control",
+  /** The preferred deployment costs more than the request or the client allows. */
+  "price_cap",
+  /** The preferred deployment is not in a region that the request may use. */
+  "region",
+  /** The request's data may not leave the premises, or its region. */
+  "residency",
+  /** The client's own `routing` preferences leave the deployment out. */
+  "client_preference",
+  /** An arm of an experiment decided. */
+  "experiment",
   /** A strategy that the client or the config chose decided. */
   "strategy",
 ] as const;

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { strategyNames } from "../names.ts";
 import { pageOf, pageQuery, wireId, wireModels, wireName, wireTags, wireTime, wireVersion } from "./wire-fields.ts";
 
-const strategy = z.enum(strategyNames);
+const strategy = z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, "the name of a strategy");
 
 const settings = {
   team: wireName.nullable().describe("Team whose models, tags, budgets and limits hold as well."),

@@ -1,10 +1,10 @@
 import { dialects } from "../codecs/registry.ts";
 import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
 import type { Deployment } from "../core/deployment.ts";
+import { noWish } from "../core/routing-wish.ts";
 import type { JsonObject } from "../lib/json.ts";
 import { LiveState } from "../routing/live-state.ts";
 import { plan } from "../routing/plan.ts";
-import { noWish } from "../routing/routing-wish.ts";
 
 export interface BannerFacts {
   readonly url: string;

@@ -22,6 +22,7 @@ import type { Resolution } from "./resolution.ts";
 import { type AdminSettings, resolveAdmin, resolveWebhooks, type Webhook } from "./resolve-admin.ts";
 import { resolveBudgets, resolveLimits } from "./resolve-budgets.ts";
 import { NameResolver } from "./resolve-names.ts";
+import { resolveRoutingPolicy } from "./resolve-routing-policy.ts";
 import { resolveSecret } from "./resolve-secret.ts";
 import { checkSharedSecret, resolveStorage, type StorageSettings, storageDir } from "./resolve-storage.ts";
 import { resolveUpstream } from "./resolve-upstream.ts";
@@ -165,6 +166,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     longContext: resolveChain("longContext", config.routing, names),
     fallback: resolveChain("fallback", config.routing, names),
     unknownModel: config.routing.unknownModel,
+    ...resolveRoutingPolicy(config, names, notes),
   };
   checkAutoCloud(catalogue.autoCloud, notes);
   const storage = resolveStorage(config.storage, resolution);

@@ -30,15 +30,14 @@ export class NameResolver {
   /** Every name with its meaning; what a client may ask for. */
   all(): ReadonlyMap<string, NamedTarget> {
     const names = new Map<string, NamedTarget>();
-    const put = (name: string, reason: NamedTarget["reason"], targets: Found, listed: boolean, fallback?: Found) => {
+    const put = (name: string, reason: NamedTarget["reason"], targets: Found, listed: boolean, route?: string) => {
       if (names.has(name) || name === reserved || targets === undefined || targets.length === 0) return;
-      names.set(name, { reason, targets, fallback, listed });
+      names.set(name, { reason, targets, listed, fallback: this.#fallbackOf(route), ...this.#settingsOf(route) });
     };
     for (const name of Object.keys(this.#config.aliases)) {
-      put(name, "alias", this.#named(name), true, this.#fallbackOf(this.#routeBehind(name)));
+      put(name, "alias", this.#named(name), true, this.#routeBehind(name));
     }
-    for (const name of Object.keys(this.#config.models))
-      put(name, "alias", this.#named(name), true, this.#fallbackOf(name));
+    for (const name of Object.keys(this.#config.models)) put(name, "alias", this.#named(name), true, name);
     for (const [model, targets] of this.#index.byModel) put(model, "explicit_model", targets, true);
     for (const [alias, targets] of this.#index.byAlias) put(alias, "alias", targets, true);
     for (const [id, targets] of this.#index.byId) put(id, "explicit_model", targets, false);
@@ -63,6 +62,15 @@ export class NameResolver {
     const meant = [value].flat().find((candidate) => (this.#reference(candidate, [], "lenient")?.length ?? 0) > 0);
     if (meant === undefined) return undefined;
     return Object.hasOwn(this.#config.models, meant) ? meant : this.#routeBehind(meant, [...seen, alias]);
+  }
+
+  /** What a route says beside its targets. */
+  #settingsOf(model: string | undefined): Partial<NamedTarget> {
+    const { models } = this.#config;
+    const route = model !== undefined && Object.hasOwn(models, model) ? models[model] : undefined;
+    if (route === undefined) return {};
+    const { strategy, balance, data, maxTtftMs } = route;
+    return { strategy, balance, confinedTo: data === "local-only" ? "local" : undefined, maxTtftMs };
   }
 
   #fallbackOf(model: string | undefined): Found {
@@ -90,7 +98,7 @@ export class NameResolver {
     if (route !== undefined) {
       const at = ["models", name, "targets"];
       const before = this.#resolution.faults.length;
-      const targets = this.chain(route.targets, at, false);
+      const targets = route.targets === undefined ? this.#index.all : this.chain(route.targets, at, false);
       if (targets.length === 0 && this.#resolution.faults.length === before) {
         this.#resolution.faults.push({ at, what: "finds no deployment", expected: "at least one target that exists" });
       }

@@ -3,6 +3,7 @@ import { deploymentSchema, usualTimeouts } from "@fairlead/contract/config-schem
 import { type EngineName, protocolNames } from "@fairlead/contract/names";
 import type { Deployment, DeploymentId, HealthProbe, Timeouts, Upstream, UpstreamAuth } from "../core/deployment.ts";
 import { engines } from "../upstreams/engines/registry.ts";
+import { modelTraits } from "../upstreams/model-traits.ts";
 import type { Preset } from "../upstreams/preset.ts";
 import { findPreset, guessedCapabilities, modelsProbeOf, providerOfProtocol } from "../upstreams/presets.ts";
 import { isLoopback } from "./check-bind.ts";
@@ -136,12 +137,13 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
     return undefined;
   const provider = config.preset ?? engine ?? providerOfProtocol[protocol];
   const timeouts = resolveTimeouts(config, at, resolution);
-  const { proxy, cost } = config;
+  const { proxy, cost, region } = config;
   const simulated = resolution.simulated.has(name);
   const base = {
     name,
     provider,
     placement,
+    region,
     protocol,
     engine,
     baseUrl,
@@ -181,7 +183,8 @@ function makeDeployment(
     });
   }
   const guessed = preset?.defaultCapabilities ?? guessedCapabilities[upstream.placement];
-  const { aliases, adequate } = deploymentSchema.parse(config);
+  const { aliases, adequate, weight, slots, ...given } = deploymentSchema.parse(config);
+  const traits = modelTraits(config.id, upstream.placement);
   return {
     id: `${upstream.name}/${config.id}` as DeploymentId,
     upstream,
@@ -191,6 +194,14 @@ function makeDeployment(
     maxOutputTokens: maxOutputTokens === undefined ? undefined : Math.min(maxOutputTokens, contextWindow ?? Infinity),
     capabilities: new Set(config.capabilities ?? known?.capabilities ?? guessed),
     adequate,
+    tags: given.tags ?? traits.tags,
+    weights: {
+      cost: given.weights.cost ?? traits.weights.cost,
+      latency: given.weights.latency ?? traits.weights.latency,
+      quality: given.weights.quality ?? traits.weights.quality,
+    },
+    weight,
+    slots,
   };
 }
 

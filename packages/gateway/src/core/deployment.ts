@@ -49,6 +49,8 @@ export interface Upstream {
   /** Company or engine whose quirks apply; a preset's name, or the protocol's default. */
   readonly provider: string;
   readonly placement: Placement;
+  /** Where it stands, as the operator names it; undefined when nobody said. */
+  readonly region: string | undefined;
   readonly protocol: ProtocolName;
   readonly engine: EngineName | undefined;
   /** Without a trailing slash. */
@@ -64,6 +66,12 @@ export interface Upstream {
   readonly simulated: boolean;
 }
 
+export interface DeploymentWeights {
+  readonly cost: number;
+  readonly latency: number;
+  readonly quality: number;
+}
+
 /** One model on one upstream. Immutable, but for a model that was assumed. */
 export interface Deployment {
   readonly id: DeploymentId;
@@ -77,6 +85,14 @@ export interface Deployment {
   readonly capabilities: ReadonlySet<Capability>;
   /** What `auto` trusts a local deployment with, in estimated tokens. */
   readonly adequate: { readonly promptTokens: number; readonly maxTokens: number };
+  /** What rules may select by: `code`, `premium`, `cheap`, or the operator's own. */
+  readonly tags: readonly string[];
+  /** Each 0 to 1, the better the higher: what is known of the model until it is measured (requirement B7). */
+  readonly weights: DeploymentWeights;
+  /** Share of requests under the balancer `weighted`. */
+  readonly weight: number;
+  /** Requests it works on at once; undefined when nobody said. */
+  readonly slots: number | undefined;
   /**
    * Present where nobody said what the upstream serves, so that `model` is only assumed: sets `model`. The id and the
    * public names stay.

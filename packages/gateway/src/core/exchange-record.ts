@@ -1,4 +1,5 @@
-import type { DialectName, Placement, RoutingReason, StrategyName } from "@fairlead/contract/names";
+import type { DialectName, Placement, RoutingReason } from "@fairlead/contract/names";
+import type { StrategyName } from "@fairlead/contract/routing-names";
 import type { ErrorCode } from "./errors.ts";
 import type { Outcome } from "./exchange.ts";
 import type { TokenUsage } from "./usage.ts";

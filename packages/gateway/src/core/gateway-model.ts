@@ -1,4 +1,7 @@
+import type { Placement } from "@fairlead/contract/names";
+import type { BalancerName, StrategyName } from "@fairlead/contract/routing-names";
 import type { Deployment } from "./deployment.ts";
+import type { Condition, Strategy } from "./strategy.ts";
 
 /** Limits of the attempt loop over one request. */
 export interface AttemptLimits {
@@ -26,6 +29,67 @@ export interface Catalogue {
   readonly longContext: readonly Deployment[];
   readonly fallback: readonly Deployment[];
   readonly unknownModel: "auto" | "reject";
+  /** Every strategy by name, built-in ones included; aliases are not in it. */
+  readonly strategies: ReadonlyMap<StrategyName, Strategy>;
+  /** Where neither request nor key nor route names one. */
+  readonly defaultStrategy: StrategyName;
+  readonly balance: BalancerName;
+  readonly spill: SpillSettings | undefined;
+  /** Region → regions near it, nearest first. */
+  readonly nearRegions: ReadonlyMap<string, readonly string[]>;
+  readonly residency: readonly ResidencyRule[];
+  readonly experiments: readonly Experiment[];
+  readonly shadows: readonly Shadow[];
+}
+
+/** When a request leaves its local target for cloud (requirement C6). */
+export interface SpillSettings {
+  /** Longest predicted time to the first token that is waited for locally, unless route or request say. */
+  readonly maxTtftMs: number;
+  /** Undefined for no cap. */
+  readonly maxUsdPerHour: number | undefined;
+}
+
+/** Data that may not leave: the requests it is about, and where they may go. */
+export interface ResidencyRule {
+  readonly name: string;
+  /** Undefined for every request. */
+  readonly when: Condition | undefined;
+  /** Undefined for anywhere. */
+  readonly placement: Placement | undefined;
+  /** Undefined for all. An upstream without a region is in none. */
+  readonly regions: readonly string[] | undefined;
+}
+
+/** A split of requests over arms (requirement B13). */
+export interface Experiment {
+  readonly name: string;
+  /** Undefined for every request that a strategy would decide. */
+  readonly when: Condition | undefined;
+  /** Public names it is about; empty for requests that name no model. */
+  readonly models: readonly string[];
+  readonly sticky: "conversation" | "key" | "user" | "request";
+  readonly arms: readonly Arm[];
+}
+
+export interface Arm {
+  readonly name: string;
+  /** Any positive number; shares are relative. */
+  readonly weight: number;
+  /** One of the two is given. */
+  readonly targets: readonly Deployment[] | undefined;
+  readonly strategy: StrategyName | undefined;
+}
+
+/** Copies of some requests whose answers are compared and never returned. */
+export interface Shadow {
+  readonly name: string;
+  readonly when: Condition | undefined;
+  readonly target: Deployment;
+  /** Share of requests, 0 to 1. */
+  readonly sample: number;
+  readonly maxConcurrent: number;
+  readonly maxUsdPerDay: number | undefined;
 }
 
 export interface NamedTarget {
@@ -34,6 +98,13 @@ export interface NamedTarget {
   readonly targets: readonly Deployment[];
   /** Replaces the default chain behind this name. */
   readonly fallback: readonly Deployment[] | undefined;
+  /** The route's own strategy, over its own targets. */
+  readonly strategy?: StrategyName | undefined;
+  readonly balance?: BalancerName | undefined;
+  /** Its requests never leave this placement. */
+  readonly confinedTo?: Placement | undefined;
+  /** Longest predicted time to the first token before the route spills. */
+  readonly maxTtftMs?: number | undefined;
   /** Shown by `GET /v1/models`; the long spelling `<upstream>/<model>` is not. */
   readonly listed: boolean;
 }

@@ -1,4 +1,4 @@
-import type { StrategyName } from "@fairlead/contract/names";
+import type { StrategyName } from "@fairlead/contract/routing-names";
 
 /** Who asks. Issued by `policy/authenticate`, carried to the ledger. Made once per key, not per request. */
 export interface Principal {

@@ -1,4 +1,5 @@
-import type { Role, StrategyName } from "@fairlead/contract/names";
+import type { Role } from "@fairlead/contract/names";
+import type { StrategyName } from "@fairlead/contract/routing-names";
 import type { Budget, RateLimit } from "../core/budget.ts";
 
 /** What every stored thing has. `version` begins at 1 and grows with each change; times are milliseconds since 1970. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { features } from "../../test/fixtures/features.ts";
 import type { ChatRequest, ChatTool } from "../core/chat.ts";
 import type { Features } from "../core/decision.ts";
 import type { DeploymentId } from "../core/deployment.ts";
@@ -34,7 +35,7 @@ function chat(more: Partial<ChatRequest> = {}): ChatRequest {
 }
 
 function asked(promptTokens = 100, requestedMaxTokens?: number): Features {
-  return { promptTokens, windowTokens: promptTokens, maxTokens: requestedMaxTokens ?? 512, requestedMaxTokens };
+  return features({ promptTokens, windowTokens: promptTokens, requestedMaxTokens });
 }
 
 describe("OutputPredictor", () => {

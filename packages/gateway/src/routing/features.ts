@@ -45,5 +45,17 @@ export function extractFeatures(request: ChatRequest): Features {
     windowTokens: Math.ceil((characters + toolCharacters) / 4) + request.messages.length * 4,
     maxTokens: request.maxTokens ?? absentMaxTokens,
     requestedMaxTokens: request.maxTokens,
+    inputTokens: Math.ceil((characters + toolCharacters) / 4),
+    task: "chat",
+    language: "und",
+    modalities: ["text"],
+    turns: 1,
+    hasTools: request.tools.length > 0,
+    wantsJson: false,
+    complexity: 0,
+    complexityRules: 0,
+    signals: [],
+    prefixHash: 0,
+    conversationHash: 0,
   };
 }

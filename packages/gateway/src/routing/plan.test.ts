@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { catalogue, deployment, upstream } from "../../test/fixtures/deployments.ts";
 import type { ChatRequest } from "../core/chat.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { RoutingWish } from "../core/routing-wish.ts";
 import { LiveState } from "./live-state.ts";
 import { plan } from "./plan.ts";
-import type { RoutingWish } from "./routing-wish.ts";
 
 const qwen = deployment(upstream("vllm", "local"), "qwen", { contextWindow: 32_768 });
 const sonnet = deployment(upstream("cloudy", "cloud"), "sonnet", { contextWindow: 200_000 });

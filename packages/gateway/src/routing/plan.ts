@@ -1,15 +1,16 @@
-import type { Placement, RoutingReason, StrategyName } from "@fairlead/contract/names";
+import type { Placement, RoutingReason } from "@fairlead/contract/names";
+import type { StrategyName } from "@fairlead/contract/routing-names";
 import type { ChatRequest } from "../core/chat.ts";
 import type { Decision, Exclusion, Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Catalogue, NamedTarget } from "../core/gateway-model.ts";
+import type { RoutingWish } from "../core/routing-wish.ts";
 import { nearNames } from "../lib/near-names.ts";
 import { extractFeatures } from "./features.ts";
 import { filterTargets, type TargetRule } from "./filter-targets.ts";
 import type { LiveState } from "./live-state.ts";
 import type { Preference } from "./preference.ts";
-import type { RoutingWish } from "./routing-wish.ts";
 import { plainCloud, preferAuto } from "./strategies/auto.ts";
 
 /** A longer model name is no name; it would only fill logs. */
@@ -70,7 +71,7 @@ function preferStrategy(strategy: StrategyName, catalogue: Catalogue, features: 
   const local = onPlacement(catalogue.deployments, "local");
   const cloud = onPlacement([...plainCloud(catalogue), ...catalogue.fallback, ...catalogue.autoCloud], "cloud");
   switch (strategy) {
-    case "auto":
+    default:
       return preferAuto(catalogue, features);
     case "local_first":
       return {
@@ -183,6 +184,12 @@ export function plan(
     nearNames: asked.unknown ? nearNames(asked.name, catalogue.names.keys()) : [],
     features,
     confinedTo,
+    rule: undefined,
+    candidates: [],
+    needs: [...request.needs],
+    wish,
+    experiment: undefined,
+    control: undefined,
   };
 }
 

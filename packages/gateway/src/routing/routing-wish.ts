@@ -1,24 +1,16 @@
-import { type StrategyName, strategyAliases, strategyNames } from "@fairlead/contract/names";
+import { builtInStrategies, type StrategyName, strategyAliases } from "@fairlead/contract/routing-names";
 import { GatewayError } from "../core/errors.ts";
+import type { RoutingWish } from "../core/routing-wish.ts";
 import { isObject, type JsonObject } from "../lib/json.ts";
 import { nearNames } from "../lib/near-names.ts";
-
-/** What a client asked of routing itself, beside the model's name. */
-export interface RoutingWish {
-  readonly strategy: StrategyName | undefined;
-  /** The prompt must not leave the premises, whatever fails. */
-  readonly localOnly: boolean;
-}
-
-export const noWish: RoutingWish = { strategy: undefined, localOnly: false };
 
 /** Body fields that are the gateway's own and never reach an upstream. */
 export const gatewayFields = ["routing", "routing_strategy"] as const;
 
 function strategy(value: unknown, where: string): StrategyName {
-  const known = [...strategyNames, ...Object.keys(strategyAliases)];
+  const known = [...builtInStrategies, ...Object.keys(strategyAliases)];
   if (typeof value === "string") {
-    const found = strategyNames.find((name) => name === value) ?? strategyAliases[value];
+    const found = builtInStrategies.find((name) => name === value) ?? strategyAliases[value];
     if (found !== undefined) return found;
   }
   const near = typeof value === "string" ? nearNames(value, known) : [];
