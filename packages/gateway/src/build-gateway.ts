@@ -23,11 +23,13 @@ import { type ActiveBudget, BudgetBook } from "./policy/budget-book.ts";
 import { BudgetWatch } from "./policy/budget-watch.ts";
 import { RateLimitBook } from "./policy/rate-limit-book.ts";
 import { LiveState } from "./routing/live-state.ts";
+import { RoutingState } from "./routing/routing-state.ts";
 import { type AdminApi, dataPlane } from "./server/data-plane.ts";
 import { upstreamHealth } from "./server/upstream-health.ts";
 import { PrometheusSink } from "./sinks/prometheus/prometheus-sink.ts";
 import { MemoryCounterStore } from "./stores/memory/memory-counter-store.ts";
 import { MemoryLedgerStore } from "./stores/memory/memory-ledger-store.ts";
+import { DecisionRing } from "./telemetry/decision-ring.ts";
 import type { Sink } from "./telemetry/sink.ts";
 import { type ProbeResult, Prober } from "./upstreams/prober.ts";
 import { adoptServedModel } from "./upstreams/served-model.ts";
@@ -44,6 +46,8 @@ export interface Snapshot {
   readonly pricing?: Pick<AdmissionDeps, "reserve" | "unpriced">;
   readonly budgets?: readonly Budget[];
   readonly limits?: readonly RateLimit[];
+  /** How many decisions are kept in memory; none unless given. */
+  readonly keptDecisions?: number;
 }
 
 /** Everything a gateway is made of: the resolved config, and ports that tests or other stores replace. */
@@ -116,6 +120,8 @@ export function buildGateway(parts: GatewayParts): Gateway {
   });
   const limits = new RateLimitBook();
   const predictor = new OutputPredictor();
+  const routing = new RoutingState(parts.catalogue);
+  const decisions = new DecisionRing(parts.keptDecisions ?? 0);
   const instanceId = randomness.id();
   const open = new Map<Exchange, Promise<unknown>>();
   const budgetListeners: ((added: readonly ActiveBudget[]) => void)[] = [];
@@ -125,11 +131,13 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const chatDeps = (snapshot: Snapshot): ChatDeps => {
     const prices = snapshot.prices ?? emptyPriceBook;
     const { reserve = "predicted", unpriced = "refuse" } = snapshot.pricing ?? {};
+    const { catalogue } = snapshot;
     return {
-      catalogue: snapshot.catalogue,
+      catalogue,
       keys: parts.keys,
+      deciding: { catalogue, live, routing, prices, predictor, randomness },
       admission: { counters, budgets, limits, prices, predictor, watch, reserve, unpriced },
-      accounts: { ledger, sinks, prices },
+      accounts: { ledger, sinks, prices, decisions },
       transport,
       live,
       meter,
@@ -212,6 +220,8 @@ export function buildGateway(parts: GatewayParts): Gateway {
       chat = chatDeps(snapshot);
       setBudgets(snapshot);
       live.sweep(snapshot.catalogue.deployments);
+      routing.follow(snapshot.catalogue);
+      decisions.resize(snapshot.keptDecisions ?? 0);
       prober = startProber(snapshot);
     },
     setRules(rules) {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { pageOf, pageQuery, wireId, wireModels, wireName, wireTags, wireTime, wireVersion } from "./wire-fields.ts";
+import { pageOf, pageQuery, wireData, wireId, wireModels, wireName, wireTags, wireTime, wireVersion } from "./wire-fields.ts";
 
 const strategy = z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, "the name of a strategy");
 
@@ -13,7 +13,8 @@ const settings = {
   aliases: z.record(z.string().min(1).max(200), z.string().min(1).max(200)).describe("Its own names for models."),
   strategy: strategy.nullable().describe("How its `auto` is placed unless the request says."),
   tags: wireTags.describe("Stand in every row of the ledger."),
-  region: z.string().min(1).max(100).nullable(),
+  region: z.string().min(1).max(100).nullable().describe("Where its requests belong: near upstreams are preferred."),
+  data: wireData,
   expires_at: wireTime.nullable(),
 };
 
@@ -42,6 +43,7 @@ export const createKeyBody = z.strictObject({
   strategy: settings.strategy.default(null),
   tags: settings.tags.default([]),
   region: settings.region.default(null),
+  data: settings.data.default(null),
   expires_at: settings.expires_at.default(null),
 });
 

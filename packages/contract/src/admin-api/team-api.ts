@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { pageOf, pageQuery, wireId, wireModels, wireName, wireTags, wireTime, wireVersion } from "./wire-fields.ts";
+import { pageOf, pageQuery, wireData, wireId, wireModels, wireName, wireTags, wireTime, wireVersion } from "./wire-fields.ts";
 
 const settings = {
   models: wireModels.describe("Models its keys may use; empty for all."),
   tags: wireTags.describe("Added to those of its keys."),
+  data: wireData,
 };
 
 export const teamAnswer = z.strictObject({
@@ -19,6 +20,7 @@ export const createTeamBody = z.strictObject({
   name: wireName,
   models: settings.models.default([]),
   tags: settings.tags.default([]),
+  data: settings.data.default(null),
 });
 
 /** The name is how keys, budgets and the ledger refer to a team, and stays. */

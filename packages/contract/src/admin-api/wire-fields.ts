@@ -5,6 +5,12 @@ import { z } from "zod";
 /** The last moment that ISO 8601 writes with four digits of a year. */
 export const latestTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
+/** Where prompts may go. */
+export const wireData = z
+  .literal("local-only")
+  .nullable()
+  .describe("`local-only`: prompts never leave self-hosted upstreams, whatever fails; null for no such rule.");
+
 export const wireTime = z.iso
   .datetime({ offset: true })
   .refine((text) => Date.parse(text) >= 0 && Date.parse(text) <= latestTime, "a time from 1970 to 9999, UTC")

@@ -19,6 +19,7 @@ export function keyAnswerOf(key: VirtualKey): KeyAnswer {
     strategy: key.strategy ?? null,
     tags: [...key.tags],
     region: key.region ?? null,
+    data: key.data ?? null,
     expires_at: optionalIsoTime(key.expiresAt),
     disabled: key.disabled,
     previous_valid_until: optionalIsoTime(key.previous?.graceUntil),
@@ -49,6 +50,7 @@ export function keyDraft(body: CreateKeyBody, stored: Pick<VirtualKey, "hash" | 
     strategy: body.strategy ?? undefined,
     tags: body.tags,
     region: body.region ?? undefined,
+    data: body.data ?? undefined,
     expiresAt: fromIsoTime(body.expires_at),
     disabled: false,
   };
@@ -70,6 +72,7 @@ export function changedKey(key: VirtualKey, body: UpdateKeyBody): VirtualKey {
     strategy: given(body.strategy, key.strategy),
     tags: body.tags ?? key.tags,
     region: given(body.region, key.region),
+    data: given(body.data, key.data),
     expiresAt: body.expires_at === undefined ? key.expiresAt : fromIsoTime(body.expires_at),
     disabled: body.disabled ?? key.disabled,
   };

@@ -108,12 +108,19 @@ function createOptions(command: Command): Command {
     .option("--strategy <name>", "how its `auto` is placed")
     .option("--alias <name=model>", "its own name for a model; several times for more", several)
     .option("--tag <tag>", "stands in every row of the ledger; several times for more", several)
-    .option("--region <name>", "region of its data")
+    .option("--region <name>", "where its requests belong: near upstreams are preferred")
+    .option("--local-only", "its prompts never leave self-hosted upstreams")
     .option("--expires <time>", "when it ends: 30d, a day or an ISO time")
     .option("--budget <dollars/window>", "budget of its own, as 50/day or 200/month")
     .option("--rpm <n>", "requests a minute")
     .option("--tpm <n>", "tokens a minute")
     .option("--concurrency <n>", "requests at one time");
+}
+
+interface TeamOptions {
+  readonly model?: string[];
+  readonly tag?: string[];
+  readonly localOnly?: boolean;
 }
 
 function teamCommands(open: Open, finish: Finish): Command {
@@ -131,9 +138,10 @@ function teamCommands(open: Open, finish: Finish): Command {
     .argument("<name>", "how keys, budgets and the ledger call it; it stays")
     .option("--model <name>", "model its keys may use; several times for more (default: all)", several)
     .option("--tag <tag>", "added to the tags of its keys; several times for more", several)
-    .action(async (name: string, { model, tag, json, ...to }: Common & { model?: string[]; tag?: string[] }) => {
+    .option("--local-only", "its prompts never leave self-hosted upstreams")
+    .action(async (name: string, { json, url, token, ...options }: Common & TeamOptions) => {
       const { createTeam } = await import("./teams.ts");
-      finish(await createTeam(await open(to), name, { ...(model && { model }), ...(tag && { tag }) }, json));
+      finish(await createTeam(await open({ url, token }), name, options, json));
     });
   add("delete", "delete a team")
     .argument("<team>", "id or name")

@@ -3,6 +3,8 @@ import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { noWish } from "../core/routing-wish.ts";
 import type { JsonObject } from "../lib/json.ts";
+import type { Ask } from "../routing/ask.ts";
+import { extractFeatures } from "../routing/features/extract-features.ts";
 import { LiveState } from "../routing/live-state.ts";
 import { plan } from "../routing/plan.ts";
 
@@ -40,8 +42,27 @@ function sampleBody({ model, prompt }: Sample): JsonObject {
 /** Asks the real planner where a sample would go, on a fresh view of the world. */
 function destination(sample: Sample, { catalogue, breakerLimits }: ResolvedConfig): string {
   const chat = dialects["openai-chat"].decodeRequest(sampleBody(sample));
+  const ask: Ask = {
+    model: chat.model,
+    features: extractFeatures(chat),
+    needs: chat.needs,
+    wish: noWish,
+    key: { id: "", name: "", team: "", user: "", tags: [], region: "" },
+    keyIsLocalOnly: false,
+    headers: () => ({}),
+    stream: false,
+    reasoning: "",
+  };
   try {
-    const { targets, reason } = plan(chat, noWish, catalogue, new LiveState(breakerLimits), 0);
+    const { targets, reason } = plan(ask, {
+      catalogue,
+      live: new LiveState(breakerLimits),
+      nowMs: 0,
+      atMs: 0,
+      priceOf: () => undefined,
+      outputTokens: () => ask.features.maxTokens,
+      fraction: () => 0,
+    });
     return `${describe(targets[0])}, because ${reason}`;
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown);

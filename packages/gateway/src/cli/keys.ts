@@ -18,6 +18,7 @@ export interface CreateKeyOptions {
   readonly alias?: readonly string[];
   readonly tag?: readonly string[];
   readonly region?: string;
+  readonly localOnly?: boolean;
   readonly expires?: string;
   readonly budget?: string;
   readonly rpm?: string;
@@ -79,6 +80,7 @@ function describe(key: KeyAnswer, nowMs: number): string {
     ["aliases", listText(aliases, "-")],
     ["tags", listText(key.tags, "-")],
     ["region", key.region ?? "-"],
+    ["data", key.data ?? "-"],
     ["expires", timeText(key.expires_at)],
     ["created", timeText(key.created_at)],
   ];
@@ -125,6 +127,7 @@ export async function createKey(
     aliases: pairs(options.alias ?? [], "--alias"),
     tags: options.tag ?? [],
     region: options.region ?? null,
+    data: options.localOnly === true ? "local-only" : null,
     expires_at: options.expires === undefined ? null : futureTime(options.expires, "--expires", nowMs),
   });
   const scope = { key: created.id };

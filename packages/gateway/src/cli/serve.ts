@@ -57,10 +57,10 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
     const vault = aesVault(stores.secret, (size) => randomBytes(size));
     const meter = new SelfHostedMeter([]);
     const snapshot = async (config: ResolvedConfig): Promise<Snapshot> => {
-      const { server, upstreams, catalogue, attemptLimits, breakerLimits, pricing, budgets, limits } = config;
+      const { pricing, upstreams } = config;
       const prices = await createPriceBook({ pricing, upstreams, meter, clock });
       meter.measure(upstreams.map(({ name }) => name));
-      return { server, upstreams, catalogue, attemptLimits, breakerLimits, prices, pricing, budgets, limits };
+      return { ...config, prices };
     };
     const runningConfig = new RunningConfig(loaded, {
       credentials: storedCredentials(stores.directory, vault),

@@ -34,10 +34,10 @@ export async function listTeams(client: AdminClient, json: boolean): Promise<Com
 export async function createTeam(
   client: AdminClient,
   name: string,
-  options: { readonly model?: readonly string[]; readonly tag?: readonly string[] },
+  options: { readonly model?: readonly string[]; readonly tag?: readonly string[]; readonly localOnly?: boolean },
   json: boolean,
 ): Promise<CommandResult> {
-  const body = { name, models: options.model ?? [], tags: options.tag ?? [] };
+  const body = { name, models: options.model ?? [], tags: options.tag ?? [], data: options.localOnly === true ? "local-only" : null };
   const team = await client.post(path, teamAnswer, body);
   return json ? asJson(team) : ok(`${team.name} (${team.id}) is made.`);
 }

@@ -53,6 +53,7 @@ export interface ResolvedConfig {
   readonly catalogue: Catalogue;
   readonly attemptLimits: AttemptLimits;
   readonly breakerLimits: BreakerLimits;
+  readonly keptDecisions: number;
   readonly warnings: readonly string[];
 }
 
@@ -193,6 +194,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     catalogue,
     attemptLimits: { maxAttempts, retriesPerTarget, backoffMs, maxRetryAfterMs },
     breakerLimits: breaker,
+    keptDecisions: config.routing.decisions.keep,
     warnings: resolution.warnings,
   };
 }

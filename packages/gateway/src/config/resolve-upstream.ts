@@ -152,6 +152,7 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
     proxy,
     timeouts,
     cost,
+    routesItself: preset?.routesItself ?? false,
     simulated,
   };
   const upstream = { ...base, health: resolveHealth(config, base, preset) };

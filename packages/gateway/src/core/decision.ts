@@ -74,11 +74,15 @@ export interface Decision {
   readonly features: Features;
   readonly needs: readonly Capability[];
   readonly wish: RoutingWish;
+  /** The reasoning effort asked for, or empty. */
+  readonly reasoning: string;
   /** The request must stay on this placement, whatever fails. */
   readonly confinedTo: Placement | undefined;
   readonly experiment: ArmChoice | undefined;
   /** What a share control went by; undefined without one. */
   readonly control: ControlChoice | undefined;
+  /** Set when the request left its local target for cloud because that would answer too late: what a cap holds for it. */
+  readonly spillCostUsd: number | undefined;
 }
 
 /** The arm of an experiment that a request fell to. */

@@ -62,6 +62,8 @@ export interface Upstream {
   readonly health: HealthProbe | undefined;
   /** Present where the hour is paid for and not the token. */
   readonly cost: SelfHostedCost | undefined;
+  /** It understands `provider`, `models` and `route` in the body itself. */
+  readonly routesItself: boolean;
   /** An upstream this process started itself, for the demo. */
   readonly simulated: boolean;
 }

@@ -1,7 +1,9 @@
-import type { DialectName, Placement, RoutingReason } from "@fairlead/contract/names";
+import type { Capability, DialectName, Placement, RoutingReason } from "@fairlead/contract/names";
 import type { StrategyName } from "@fairlead/contract/routing-names";
+import type { ArmChoice, Candidate, ControlChoice, Features } from "./decision.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Outcome } from "./exchange.ts";
+import type { RoutingWish } from "./routing-wish.ts";
 import type { TokenUsage } from "./usage.ts";
 
 /** One settled exchange as sinks and the ledger see it: plain data, no secret, no prompt. Money is nano-dollars. */
@@ -23,6 +25,8 @@ export interface ExchangeRecord {
   readonly nearNames: readonly string[];
   /** The request was bound to this placement. */
   readonly confinedTo: Placement | undefined;
+  /** What the decision was made from; undefined when none was made. */
+  readonly routing: RoutingRecord | undefined;
   /** Where the request would have gone by preference; undefined when nothing could be wanted. */
   readonly firstChoice: ServedBy | undefined;
   /** Undefined when no target was reached or chosen. */
@@ -47,6 +51,23 @@ export interface ExchangeRecord {
   /** Until the first content of the answer; undefined when none came. */
   readonly firstContentMs: number | undefined;
   readonly overheadMs: number;
+}
+
+/** Enough of a decision to explain it, and to make it again under other rules. */
+export interface RoutingRecord {
+  readonly rule: string | undefined;
+  readonly features: Features;
+  readonly needs: readonly Capability[];
+  readonly wish: RoutingWish;
+  /** The key's name, region and data policy: the rest of it stands in the record. */
+  readonly key: { readonly name: string | undefined; readonly region: string | undefined; readonly localOnly: boolean };
+  readonly reasoning: string;
+  /** Ids of the targets, in the order they would be tried. */
+  readonly order: readonly string[];
+  readonly candidates: readonly Candidate[];
+  readonly experiment: ArmChoice | undefined;
+  readonly control: ControlChoice | undefined;
+  readonly spillCostUsd: number | undefined;
 }
 
 export interface ServedBy {

@@ -72,6 +72,8 @@ export class Exchange {
   waitedMs = 0;
   /** Milliseconds of the gateway's own work before the answer's headers. */
   overheadMs = 0;
+  /** Called once as it settles, when its cost is known; must not throw. */
+  readonly closers: (() => void)[] = [];
   status = 0;
   error: GatewayError | undefined;
   outcome: Outcome | undefined;

@@ -21,6 +21,8 @@ export interface Principal {
   /** Stand in every ledger row of this key. */
   readonly tags: readonly string[];
   readonly region: string | undefined;
+  /** Prompts never leave self-hosted upstreams, whatever fails. */
+  readonly isLocalOnly: boolean;
 }
 
 export const anonymous: Principal = {
@@ -35,4 +37,5 @@ export const anonymous: Principal = {
   strategy: undefined,
   tags: [],
   region: undefined,
+  isLocalOnly: false,
 };

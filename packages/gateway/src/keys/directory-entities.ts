@@ -28,6 +28,8 @@ export interface VirtualKey extends Stored {
   readonly strategy: StrategyName | undefined;
   readonly tags: readonly string[];
   readonly region: string | undefined;
+  /** Its prompts never leave self-hosted upstreams. Absent in what older versions wrote. */
+  readonly data?: "local-only" | undefined;
   readonly expiresAt: number | undefined;
   readonly disabled: boolean;
 }
@@ -38,6 +40,8 @@ export interface Team extends Stored {
   /** Empty for all. */
   readonly models: readonly string[];
   readonly tags: readonly string[];
+  /** As a key's own. */
+  readonly data?: "local-only" | undefined;
   readonly disabled: boolean;
 }
 

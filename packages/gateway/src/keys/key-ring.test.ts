@@ -96,6 +96,7 @@ describe("KeyRing", () => {
       strategy: "cloud_first",
       tags: ["x", "y"],
       region: "eu",
+      isLocalOnly: false,
     });
     expect(made.find("fl-1")).toBe(principal as never);
   });

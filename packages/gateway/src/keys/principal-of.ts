@@ -22,6 +22,7 @@ export function principalOfKey(key: VirtualKey, team: Team | undefined): Princip
     strategy: key.strategy,
     tags: union(key.tags, team?.tags),
     region: key.region,
+    isLocalOnly: key.data === "local-only" || team?.data === "local-only",
   };
 }
 
@@ -39,6 +40,7 @@ export function principalOfToken(claims: TokenClaims, team: Team | undefined): P
     team: team?.name,
     user: claims.user,
     allowedModels: lists(team?.models),
+    isLocalOnly: team?.data === "local-only",
     tags: union(claims.tags, team?.tags),
   };
 }

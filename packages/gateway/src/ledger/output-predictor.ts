@@ -52,12 +52,12 @@ export class OutputPredictor {
   }
 }
 
-/** Requests of one kind: prompts of about one size (a factor of 4), with or without tools, JSON and reasoning. */
-function kindOf(target: DeploymentId, request: ChatRequest, { promptTokens }: Features): string {
+/** Requests of one kind: one task, prompts of about one size (a factor of 4), with or without tools, JSON and reasoning. */
+function kindOf(target: DeploymentId, request: ChatRequest, { promptTokens, task }: Features): string {
   const size = Math.floor(Math.log2(promptTokens + 1) / 2);
   const format = request.responseFormat?.type ?? "text";
   const tools = request.tools.length > 0 ? "tools" : "";
-  return `${target} ${size} ${tools} ${format} ${request.reasoningEffort ?? ""}`;
+  return `${target} ${task} ${size} ${tools} ${format} ${request.reasoningEffort ?? ""}`;
 }
 
 function choicesOf({ extra }: ChatRequest): number {

@@ -1,39 +1,31 @@
 import { capabilities } from "@fairlead/contract/names";
-import type { StrategyName } from "@fairlead/contract/routing-names";
 import type { Dialect } from "../codecs/codec.ts";
-import type { ChatRequest } from "../core/chat.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
-import type { Catalogue } from "../core/gateway-model.ts";
 import type { Principal } from "../core/principal.ts";
-import type { RoutingWish } from "../core/routing-wish.ts";
-import type { KeyStore } from "../keys/key-store.ts";
 import type { LedgerBegin } from "../ledger/ledger-store.ts";
 import { headerValue } from "../lib/header-value.ts";
-import { isObject, type JsonObject } from "../lib/json.ts";
 import { Admission, type AdmissionDeps } from "../policy/admission.ts";
-import { authenticate } from "../policy/authenticate.ts";
-import { allowedTargets } from "../policy/model-access.ts";
 import { readTags } from "../policy/read-tags.ts";
-import { refuseCrossSite } from "../policy/refuse-cross-site.ts";
-import { plan } from "../routing/plan.ts";
-import { readRoutingWish } from "../routing/routing-wish.ts";
+import { armTag, isRoutingTag } from "../telemetry/arm-tag.ts";
 import { servedBy } from "../telemetry/exchange-record.ts";
+import { type DecideDeps, type Deciding, decide, deciding } from "./decide.ts";
+import { dropsAny } from "./drops-any.ts";
+import { type Arrival, type OpenDeps, openBody, openPrincipal } from "./open-request.ts";
+import type { ClientRequest } from "./prepared.ts";
+import { refuseStrategy } from "./refuse-strategy.ts";
 import { ClientStream } from "./relay.ts";
 import { addRateLimits, costText, retryHeaders, routerHeaders } from "./reply-headers.ts";
 import { type AttemptLoopDeps, type Run, runAttempts, type Served } from "./run-attempts.ts";
 import { type Accounts, type Settlement, settle } from "./settlement.ts";
 
 /** What handling a chat request needs; one per config snapshot. */
-export interface ChatDeps extends AttemptLoopDeps {
-  readonly catalogue: Catalogue;
-  readonly keys: KeyStore;
+export interface ChatDeps extends AttemptLoopDeps, OpenDeps {
+  readonly deciding: DecideDeps;
   readonly admission: AdmissionDeps;
   readonly accounts: Accounts;
-  /** Only this machine can connect. */
-  readonly isLoopbackBind: boolean;
   readonly keepAliveMs: number;
   readonly commitGraceMs: number;
 }
@@ -42,13 +34,6 @@ export interface ChatDeps extends AttemptLoopDeps {
 export interface Reply {
   readonly response: Response;
   readonly settled: Promise<Settlement>;
-}
-
-/** A chat request as the server received it. */
-export interface Arrival {
-  readonly headers: Headers;
-  /** @throws GatewayError `request_too_large` or `request_timeout` */
-  readonly readBody: () => Promise<string>;
 }
 
 /** The life of one chat request, from its key to its settlement. Never rejects. */
@@ -60,35 +45,27 @@ export async function handleChat(
 ): Promise<Reply> {
   let admission: Admission | undefined;
   try {
-    const authenticating = authenticate(arrival.headers, deps.keys);
-    const principal = authenticating instanceof Promise ? await authenticating : authenticating;
-    if (principal.kind === "anonymous") refuseCrossSite(arrival.headers, deps.isLoopbackBind);
-    exchange.principal = principal;
-    exchange.tags = readTags(principal.tags, arrival.headers.get("x-router-tags"), (tag) =>
-      isReservedTag(tag, principal, deps),
-    );
+    const { headers } = arrival;
+    const principal = await openPrincipal(headers, exchange, deps);
+    exchange.tags = readTags(principal.tags, headers.get("x-router-tags"), (tag) => isReservedTag(tag, principal, deps));
     refuseLoops(exchange, deps.instanceId);
-    const readMs = exchange.clock.monotonicMs();
-    const raw = await arrival.readBody();
-    exchange.waitedMs += exchange.clock.monotonicMs() - readMs;
-    const body = parseBody(raw);
-    const wish = readRoutingWish(arrival.headers, body);
-    const chat = dialect.decodeRequest(body);
-    exchange.asked = chat.model?.slice(0, 256) ?? "auto";
-    exchange.stream = chat.stream;
-    const decide = (strategy: StrategyName | undefined): Decision =>
-      decideFor(principal, chat, { ...wish, strategy }, exchange, deps);
-    const decision = decide(wish.strategy ?? principal.strategy);
-    refuseStrategy(principal, wish.strategy ?? decision.strategy);
+    const { chat, raw, wish, taken } = await openBody(arrival, dialect, exchange, deps);
+    const request: ClientRequest = { dialect, chat, raw, taken };
+    const asking = { principal, chat, wish: { ...wish, strategy: wish.strategy ?? principal.strategy } };
+    const question = deciding(asking, headers, (target) => dropsAny(request, target, deps.policy));
+    const decision = decide(question, exchange, deps.deciding, "real");
+    refuseStrategy(principal, wish.strategy, decision);
     exchange.decision = decision;
+    if (decision.experiment !== undefined) exchange.tags = [...exchange.tags, armTag(decision.experiment)];
+    deps.accounts.decisions.decided(exchange);
     const { features } = decision;
     const atMs = exchange.startedAt;
     const open = new Admission({ principal, tags: exchange.tags, chat, features, raw, atMs }, deps.admission);
     admission = open;
     const run: Run = {
-      request: { dialect, chat, raw },
+      request,
       admission: open,
-      selfHosted: () => attempted(() => decide("self_hosted_only")),
+      selfHosted: () => attempted(() => decide(keptHome(question), exchange, deps.deciding, "again")),
       begin: (target) => deps.accounts.ledger.begin(beginning(exchange, open, target)),
     };
     const attempts = runAttempts(run, decision, exchange, deps);
@@ -102,28 +79,13 @@ export async function handleChat(
 
 /** Where keys tell clients apart, a tag that a budget is about belongs to the keys and teams that carry it. */
 function isReservedTag(tag: string, { kind }: Principal, { admission: { budgets } }: ChatDeps): boolean {
+  if (isRoutingTag(tag)) return true;
   return (kind === "virtual-key" || kind === "token") && budgets.isAboutTag(tag);
 }
 
-/** Plans with the key's own names for models and the models it may use. */
-function decideFor(
-  principal: Principal,
-  chat: ChatRequest,
-  wish: RoutingWish,
-  exchange: Exchange,
-  { catalogue, live }: ChatDeps,
-): Decision {
-  const renamed = principal.aliases.get(chat.model ?? "");
-  const request = renamed === undefined ? chat : { ...chat, model: renamed };
-  const allowed = allowedTargets(principal, catalogue);
-  const rule = allowed && ((target: Deployment) => (allowed.has(target) ? undefined : "key_not_allowed"));
-  return plan(request, wish, catalogue, live, exchange.clock.monotonicMs(), rule);
-}
-
-/** @throws GatewayError `key_not_allowed` */
-function refuseStrategy({ allowedStrategies }: Principal, strategy: StrategyName | undefined): void {
-  if (strategy === undefined || allowedStrategies === undefined || allowedStrategies.has(strategy)) return;
-  throw new GatewayError("key_not_allowed", `This key may not use the strategy \`${strategy}\`.`);
+/** The same question for a request that a budget keeps on self-hosted models. */
+function keptHome(question: Deciding): Deciding {
+  return { ...question, wish: { ...question.wish, strategy: "self_hosted_only" } };
 }
 
 /** A plan that cannot be made is none. */
@@ -164,19 +126,6 @@ function refuseLoops(exchange: Exchange, instanceId: string): void {
     "loop_detected",
     "This request already passed this gateway: an upstream of it leads back here (see X-Router-Hop).",
   );
-}
-
-/** @throws GatewayError `invalid_json` or `invalid_request` */
-function parseBody(raw: string): JsonObject {
-  let body: unknown;
-  try {
-    body = JSON.parse(raw);
-  } catch (cause) {
-    const what = cause instanceof Error ? cause.message.slice(0, 120) : "";
-    throw new GatewayError("invalid_json", `The request body is not valid JSON: ${what}`, { cause });
-  }
-  if (isObject(body)) return body;
-  throw new GatewayError("invalid_request", "The request body must be a JSON object.");
 }
 
 function markServed(exchange: Exchange, { target, prepared }: Served): void {

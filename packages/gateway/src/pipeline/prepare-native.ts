@@ -5,7 +5,6 @@ import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError, Repair } from "../core/errors.ts";
 import type { ReportedUsage } from "../core/usage.ts";
 import type { SseEvent } from "../framing/sse-reader.ts";
-import { gatewayFields } from "../routing/routing-wish.ts";
 import { parseReply } from "./parse-reply.ts";
 import type { ClientRequest, Prepared } from "./prepared.ts";
 import { repairedParams } from "./repaired-params.ts";
@@ -13,7 +12,7 @@ import type { StreamRelay } from "./stream-relay.ts";
 
 /** Keeps the client's bytes but for the model's name, the usage switch and the gateway's own fields. */
 export function prepareNative(
-  { chat, raw }: ClientRequest,
+  { chat, raw, taken }: ClientRequest,
   target: Deployment,
   protocol: Protocol,
   native: NativeFormat,
@@ -27,7 +26,7 @@ export function prepareNative(
     model: target.model,
     isModelNamed: chat.model === target.model,
     addUsage: hideUsage,
-    remove: [...gatewayFields, ...removed],
+    remove: [...taken, ...removed],
     rename: repairs.filter((repair) => repair.type === "rename-param"),
     maxTokens: limit?.maxTokens,
     stripThinking: repairs.some((repair) => repair.type === "strip-thinking"),

@@ -9,6 +9,8 @@ export interface ClientRequest {
   readonly chat: ChatRequest;
   /** The body as the client sent it. */
   readonly raw: string;
+  /** Body fields that are the gateway's own and never reach an upstream. */
+  readonly taken: readonly string[];
 }
 
 /** A whole answer in the client's format. */

@@ -6,6 +6,7 @@ import type { LedgerStore } from "../ledger/ledger-store.ts";
 import { meterAttempt } from "../ledger/meter-attempt.ts";
 import type { PriceBook } from "../ledger/price-book.ts";
 import type { Admission } from "../policy/admission.ts";
+import type { DecisionRing } from "../telemetry/decision-ring.ts";
 import { exchangeRecord } from "../telemetry/exchange-record.ts";
 import type { Sink } from "../telemetry/sink.ts";
 
@@ -21,6 +22,7 @@ export interface Accounts {
   readonly ledger: LedgerStore;
   readonly sinks: readonly Sink[];
   readonly prices: PriceBook;
+  readonly decisions: DecisionRing;
 }
 
 /** What the answer's tokens would have cost on the reference cloud model. */
@@ -39,7 +41,7 @@ export function settle(
   exchange: Exchange,
   admission: Admission | undefined,
   outcome: Outcome,
-  { ledger, sinks, prices }: Accounts,
+  { ledger, sinks, prices, decisions }: Accounts,
 ): Settlement {
   const proof = {} as Settlement;
   if (exchange.outcome !== undefined) return proof;
@@ -53,9 +55,11 @@ export function settle(
     if (cost !== undefined) exchange.cost = addMoney(exchange.cost ?? noMoney, cost);
   }
   admission?.close(exchange.attempts.at(-1));
+  for (const close of exchange.closers) close();
   const record = exchangeRecord(exchange, exchange.clock.monotonicMs(), referenceCost(exchange, prices));
   // Refused at the door: nobody's, and anyone could write any number of them.
   if (exchange.principal !== undefined) ledger.settle(record);
+  decisions.settled(record);
   for (const sink of sinks) sink.exchangeSettled(record);
   return proof;
 }

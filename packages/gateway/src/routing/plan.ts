@@ -1,124 +1,49 @@
-import type { Placement, RoutingReason } from "@fairlead/contract/names";
-import type { StrategyName } from "@fairlead/contract/routing-names";
-import type { ChatRequest } from "../core/chat.ts";
-import type { Decision, Exclusion, Features } from "../core/decision.ts";
+import type { RoutingReason } from "@fairlead/contract/names";
+import type { Candidate, ControlChoice, Decision, Exclusion } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
-import { GatewayError } from "../core/errors.ts";
-import type { Catalogue, NamedTarget } from "../core/gateway-model.ts";
-import type { RoutingWish } from "../core/routing-wish.ts";
+import type { Catalogue } from "../core/gateway-model.ts";
+import type { Price } from "../core/price.ts";
+import type { Strategy } from "../core/strategy.ts";
 import { nearNames } from "../lib/near-names.ts";
-import { extractFeatures } from "./features.ts";
-import { filterTargets, type TargetRule } from "./filter-targets.ts";
+import type { Ask } from "./ask.ts";
+import { checkWish } from "./check-wish.ts";
+import { type Confinement, confine, isWithin } from "./confinement.ts";
+import { Facts, onPlacement } from "./facts.ts";
+import { exclusionReason, type TargetRule } from "./exclusion-reason.ts";
 import type { LiveState } from "./live-state.ts";
+import { noTarget, notAllowed } from "./no-target.ts";
+import { orderStage, type StageDeps } from "./order-stage.ts";
+import { PlacementView } from "./placement-view.ts";
+import { prefer } from "./prefer.ts";
 import type { Preference } from "./preference.ts";
-import { plainCloud, preferAuto } from "./strategies/auto.ts";
+import { type Asked, resolveName } from "./resolve-name.ts";
+import type { SpillCap } from "./spill-cap.ts";
+import { spillOver } from "./spill-over.ts";
+import { refersTo } from "./target-reference.ts";
+import { type TargetLookup, TargetView } from "./target-view.ts";
+import { withWishes } from "./with-wishes.ts";
 
-/** A longer model name is no name; it would only fill logs. */
-const longestName = 256;
-
-interface Asked {
-  readonly name: string;
-  readonly named: NamedTarget | undefined;
-  readonly unknown: boolean;
+/** What a plan is made with. Functions are asked while it is made, never later. */
+export interface PlanDeps {
+  readonly catalogue: Catalogue;
+  readonly live: LiveState;
+  /** Monotonic. */
+  readonly nowMs: number;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+  readonly priceOf: (target: Deployment) => Price | undefined;
+  /** Tokens the target's answer is likely to have. */
+  readonly outputTokens: (target: Deployment) => number;
+  /** Uniform in [0, 1). */
+  readonly fraction: () => number;
+  /** Why a target is out whatever its state; undefined for none. */
+  readonly rule?: TargetRule | undefined;
+  /** What the strategy's share control says of this complexity; undefined without one. */
+  readonly control?: ((strategy: Strategy, complexity: number) => ControlChoice | undefined) | undefined;
+  readonly spillCap?: SpillCap | undefined;
+  /** Looks at every figure of every target, for people to see. */
+  readonly explains?: boolean | undefined;
 }
-
-function resolveName(request: ChatRequest, catalogue: Catalogue): Asked {
-  const name = request.model?.trim() ?? "";
-  if (name.length > longestName) {
-    throw new GatewayError(
-      "invalid_request",
-      `\`model\` has ${name.length} characters. Expected at most ${longestName}.`,
-      {
-        param: "model",
-      },
-    );
-  }
-  if (name === "" || name === "auto") return { name: "auto", named: undefined, unknown: false };
-  const named = catalogue.names.get(name);
-  if (named !== undefined) return { name, named, unknown: false };
-  if (catalogue.unknownModel === "reject") throw unknownModel(name, catalogue);
-  return { name, named: undefined, unknown: true };
-}
-
-function unknownModel(name: string, catalogue: Catalogue): GatewayError {
-  const near = nearNames(name, catalogue.names.keys());
-  const hint = near.length > 0 ? ` Did you mean ${near.map((known) => `\`${known}\``).join(", ")}?` : "";
-  return new GatewayError(
-    "unknown_model",
-    `The model \`${name.slice(0, 80)}\` is not served here.${hint} GET /v1/models lists what is.`,
-    { param: "model" },
-  );
-}
-
-const onPlacement = (targets: readonly Deployment[], placement: Placement): Deployment[] =>
-  targets.filter((target) => target.upstream.placement === placement);
-
-/** An explicit model goes to its own targets; a local one may fall to cloud, a cloud one only to other clouds. */
-function preferNamed(named: NamedTarget, catalogue: Catalogue): Preference {
-  const chain = named.fallback ?? catalogue.fallback;
-  const onlyCloud = named.targets.every((target) => target.upstream.placement === "cloud");
-  return {
-    reason: named.reason,
-    targets: named.targets,
-    fallback: onlyCloud && named.fallback === undefined ? onPlacement(chain, "cloud") : chain,
-    // A name with a chain of its own goes nowhere else.
-    standIn: named.fallback === undefined ? plainCloud(catalogue) : [],
-    confinedTo: undefined,
-  };
-}
-
-function preferStrategy(strategy: StrategyName, catalogue: Catalogue, features: Features): Preference {
-  const local = onPlacement(catalogue.deployments, "local");
-  const cloud = onPlacement([...plainCloud(catalogue), ...catalogue.fallback, ...catalogue.autoCloud], "cloud");
-  switch (strategy) {
-    default:
-      return preferAuto(catalogue, features);
-    case "local_first":
-      return {
-        reason: "strategy",
-        targets: local,
-        fallback: cloud,
-        standIn: plainCloud(catalogue),
-        confinedTo: undefined,
-      };
-    case "cloud_first":
-      return { reason: "strategy", targets: cloud, fallback: local, standIn: [], confinedTo: undefined };
-    case "self_hosted_only":
-      return { reason: "strategy", targets: local, fallback: [], standIn: [], confinedTo: "local" };
-    case "cloud_only":
-      return { reason: "strategy", targets: cloud, fallback: [], standIn: [], confinedTo: "cloud" };
-  }
-}
-
-function prefer(asked: Asked, wish: RoutingWish, catalogue: Catalogue, features: Features): Preference {
-  if (asked.named === undefined) {
-    const preference = preferStrategy(wish.strategy ?? "auto", catalogue, features);
-    return asked.unknown ? { ...preference, reason: "unknown_model" } : preference;
-  }
-  const preference = preferNamed(asked.named, catalogue);
-  if (wish.strategy !== "self_hosted_only") return preference;
-  // An explicit model beats a strategy, but never the promise to stay on the premises (requirement B2).
-  if (onPlacement(preference.targets, "local").length === 0) {
-    throw new GatewayError(
-      "invalid_request",
-      `The model \`${asked.name}\` is served by cloud only, and the strategy \`self_hosted_only\` forbids cloud.`,
-      { param: "model" },
-    );
-  }
-  return { ...preference, confinedTo: "local" };
-}
-
-/** The reason a decision carries: the preference's own, unless its first choice could not serve. */
-function finalReason(
-  preference: Preference,
-  first: Deployment | undefined,
-  exclusions: readonly Exclusion[],
-): RoutingReason {
-  if (first === undefined) return preference.reason;
-  return exclusions.find((exclusion) => exclusion.target === first.id)?.reason ?? preference.reason;
-}
-
-const everyTarget: TargetRule = () => undefined;
 
 const notReady: ReadonlySet<RoutingReason> = new Set([
   "local_cold",
@@ -133,108 +58,228 @@ const notReady: ReadonlySet<RoutingReason> = new Set([
 ]);
 
 /**
- * Decides where a request may go and in which order. Pure and synchronous but for reading live state; every request.
- * @throws GatewayError `unknown_model`, `invalid_request`, `capability_unavailable`, `context_length_exceeded` or
- * `no_target_available`, naming what excluded each target
+ * Decides where a request may go and in which order. Synchronous; reads live state and changes nothing but what `control`
+ * and `fraction` do. Every request.
+ * @throws GatewayError `unknown_model`, `invalid_request`, `capability_unavailable`, `context_length_exceeded`,
+ * `key_not_allowed`, `policy_forbids` or `no_target_available`, naming what excluded each target
  */
-export function plan(
-  request: ChatRequest,
-  wish: RoutingWish,
-  catalogue: Catalogue,
-  live: LiveState,
-  nowMs: number,
-  rule: TargetRule = everyTarget,
-): Decision {
-  const features = extractFeatures(request);
-  const asked = resolveName(request, catalogue);
-  const preference = prefer(asked, wish, catalogue, features);
-  const confinedTo = wish.localOnly ? "local" : preference.confinedTo;
-  const allowed = (targets: readonly Deployment[]): readonly Deployment[] =>
-    confinedTo === undefined ? targets : onPlacement(targets, confinedTo);
+export function plan(ask: Ask, deps: PlanDeps): Decision {
+  return new Planner(ask, deps).decide();
+}
 
-  const wanted = allowed(preference.targets);
-  // A model asked for by name is not quietly replaced by another that the key may use.
-  if (asked.named !== undefined && wanted.length > 0 && wanted.every((target) => rule(target) === "key_not_allowed")) {
-    throw notAllowed(asked.name);
+/** One request's planning: its views of targets, and what was left out. */
+class Planner {
+  readonly #ask: Ask;
+  readonly #deps: PlanDeps;
+  readonly #lookup: TargetLookup;
+  readonly #views = new Map<Deployment, TargetView>();
+  readonly #able = new Map<Deployment, boolean>();
+  readonly #exclusions: Exclusion[] = [];
+  #universe: ReadonlySet<Deployment> = new Set();
+
+  constructor(ask: Ask, deps: PlanDeps) {
+    this.#ask = ask;
+    this.#deps = deps;
+    const { live, nowMs, priceOf, outputTokens } = deps;
+    this.#lookup = { features: ask.features, live, nowMs, priceOf, outputTokens };
   }
-  const filtered = filterTargets(wanted, request, features, live, nowMs, rule);
-  const localUnready = filtered.exclusions.some((exclusion) => notReady.has(exclusion.reason));
-  // A local model that is known not to be ready is replaced by the plain cloud model, not by the cheapest one.
-  const chain = allowed(localUnready ? [...preference.standIn, ...preference.fallback] : preference.fallback);
-  const behind = filterTargets(
-    [...new Set(chain)].filter((target) => !wanted.includes(target)),
-    request,
-    features,
-    live,
-    nowMs,
-    rule,
-  );
-  const targets = [...filtered.usable, ...behind.usable];
-  const exclusions = [...filtered.exclusions, ...behind.exclusions];
-  const usable = targets.length > 0 ? targets : lastResort(wanted, chain, exclusions);
-  if (usable.length === 0) throw nothingLeft(asked.name, exclusions, confinedTo, request, features);
-  const first = wanted[0];
-  return {
-    asked: asked.name,
-    strategy: asked.named === undefined ? (wish.strategy ?? "auto") : undefined,
-    reason: finalReason(preference, first, exclusions),
-    firstChoice: first ?? usable[0],
-    targets: usable,
-    exclusions,
-    nearNames: asked.unknown ? nearNames(asked.name, catalogue.names.keys()) : [],
-    features,
-    confinedTo,
-    rule: undefined,
-    candidates: [],
-    needs: [...request.needs],
-    wish,
-    experiment: undefined,
-    control: undefined,
+
+  decide(): Decision {
+    const { catalogue, rule, fraction } = this.#deps;
+    const ask = this.#ask;
+    const asked = resolveName(ask.model, catalogue);
+    checkWish(ask.wish, catalogue);
+    const facts = new Facts(ask, asked.name, this.#deps.atMs, (placement) => {
+      return new PlacementView(onPlacement([...this.#universe], placement).map(this.#viewOf));
+    });
+    this.#universe = new Set(catalogue.deployments);
+    const confinement = confine(ask, asked.named, catalogue, facts);
+    this.#universe = this.#within(confinement);
+    facts.recount();
+    const viewOf = this.#viewOf;
+    const plain = prefer(ask, asked, { catalogue, facts, universe: this.#universe, viewOf, fraction });
+    const preference = withWishes(plain, ask.wish, asked, catalogue, this.#universe);
+    const confinedTo = confinement.placement ?? preference.confinedTo;
+    // A model asked for by name is not quietly replaced by another that the key may use.
+    const wanted = preference.prefer.flatMap(({ targets }) => this.#allowed(targets, preference));
+    if (asked.named !== undefined && rule !== undefined && wanted.length > 0) {
+      if (wanted.every((target) => rule(target) === "key_not_allowed")) throw notAllowed(asked.name);
+    }
+    const { usable, firstChoice, all } = this.#order(preference);
+    const targets = usable.length > 0 ? usable : this.#lastResort(all);
+    if (targets.length === 0) {
+      throw noTarget({
+        asked: asked.name,
+        exclusions: this.#exclusions,
+        confinedTo,
+        boundBy: confinement.by,
+        needs: ask.needs,
+        features: ask.features,
+      });
+    }
+    return this.#finish(asked, preference, confinement, targets, firstChoice);
+  }
+
+  readonly #viewOf = (target: Deployment): TargetView => {
+    let view = this.#views.get(target);
+    if (view === undefined) {
+      view = new TargetView(target, this.#lookup);
+      this.#views.set(target, view);
+    }
+    return view;
   };
-}
 
-/** When nothing is left, targets that only looked unwell are tried all the same: a wrong guess must not refuse work. */
-function lastResort(
-  wanted: readonly Deployment[],
-  chain: readonly Deployment[],
-  exclusions: readonly Exclusion[],
-): Deployment[] {
-  const unwell = new Set(exclusions.filter((exclusion) => notReady.has(exclusion.reason)).map(({ target }) => target));
-  return [...new Set([...wanted, ...chain])].filter((target) => unwell.has(target.id));
-}
+  /** Residency comes first, then what the client itself leaves out: nothing that follows sees the rest. */
+  #within(confinement: Confinement): ReadonlySet<Deployment> {
+    const { catalogue } = this.#deps;
+    const { only, ignore } = this.#ask.wish;
+    const isBound = confinement.by.length > 0;
+    if (!isBound && only === undefined && ignore === undefined) return this.#universe;
+    const refers = (references: readonly string[], target: Deployment) =>
+      references.some((reference) => refersTo(reference, target, catalogue));
+    const within = new Set<Deployment>();
+    for (const target of catalogue.deployments) {
+      if (isBound && !isWithin(target, confinement)) this.#exclude(target, "residency");
+      else if (only !== undefined && !refers(only, target)) this.#exclude(target, "client_preference");
+      else if (ignore !== undefined && refers(ignore, target)) this.#exclude(target, "client_preference");
+      else within.add(target);
+    }
+    return within;
+  }
 
-function notAllowed(asked: string): GatewayError {
-  return new GatewayError("key_not_allowed", `This key may not use \`${asked}\`.`, { param: "model" });
-}
+  #exclude(target: Deployment, reason: RoutingReason): void {
+    this.#exclusions.push({ target: target.id, reason });
+  }
 
-function nothingLeft(
-  asked: string,
-  exclusions: readonly Exclusion[],
-  confinedTo: Placement | undefined,
-  request: ChatRequest,
-  features: Features,
-): GatewayError {
-  const list = exclusions.map(({ target, reason }) => `${target}: ${reason}`).join("; ");
-  const where = confinedTo === undefined ? "" : ` on ${confinedTo} upstreams, where it must stay`;
-  const only = (reason: RoutingReason): boolean =>
-    exclusions.length > 0 && exclusions.every((exclusion) => exclusion.reason === reason);
-  if (only("key_not_allowed")) return notAllowed(asked);
-  if (only("context_window")) {
-    return new GatewayError(
-      "context_length_exceeded",
-      `The prompt is too large: about ${features.windowTokens} tokens, and no target for \`${asked}\`${where} has the room (${list}).`,
-      { param: "messages", tokens: features.windowTokens },
+  #allowed(targets: readonly Deployment[], { confinedTo }: Preference): readonly Deployment[] {
+    return targets.filter(
+      (target) => this.#universe.has(target) && (confinedTo === undefined || target.upstream.placement === confinedTo),
     );
   }
-  if (only("capability")) {
-    const needs = [...request.needs].join(", ");
-    return new GatewayError("capability_unavailable", `No target for \`${asked}\`${where} can do ${needs} (${list}).`, {
-      capability: [...request.needs][0] ?? "",
-    });
+
+  /** Goes through the stages: what can serve, in order; what cannot, with its reason. */
+  #order(preference: Preference) {
+    const { catalogue, fraction } = this.#deps;
+    const { wish, features, key } = this.#ask;
+    const usable: Deployment[] = [];
+    const seen = new Set<Deployment>();
+    const deps: StageDeps = {
+      catalogue,
+      region: wish.region ?? (key.region === "" ? undefined : key.region),
+      viewOf: this.#viewOf,
+      balance: { fraction, ...features, session: wish.session },
+      canServe: (target) => this.#canServe(target),
+    };
+    let firstChoice: Deployment | undefined;
+    const run = (stages: Preference["prefer"]): void => {
+      for (const stage of stages) {
+        const targets = this.#allowed(stage.targets, preference).filter((target) => !seen.has(target));
+        if (targets.length === 0) continue;
+        const ordered = orderStage({ ...stage, targets }, deps);
+        for (const target of ordered.considered) seen.add(target);
+        firstChoice ??= ordered.first;
+        usable.push(...ordered.usable);
+      }
+    };
+    run(preference.prefer);
+    const localUnready = this.#exclusions.some(({ reason }) => notReady.has(reason));
+    // A local model that is known not to be ready is replaced by the plain cloud model, not by the cheapest one.
+    if (localUnready) run([{ targets: preference.standIn, order: ["listed"], balance: "priority" }]);
+    const before = usable.length;
+    if (wish.allowFallbacks !== false) run(preference.fallback);
+    else usable.splice(Math.min(1, before));
+    return { usable, firstChoice, all: seen };
   }
-  if (exclusions.length === 0 && confinedTo !== undefined) {
-    return new GatewayError("policy_forbids", `\`${asked}\` has no target${where}.`, { param: "model" });
+
+  /** Whether it can serve now; noted once where it cannot. */
+  #canServe(target: Deployment): boolean {
+    const known = this.#able.get(target);
+    if (known !== undefined) return known;
+    const reason = this.#exclusionReason(target);
+    if (reason !== undefined) this.#exclude(target, reason);
+    this.#able.set(target, reason === undefined);
+    return reason === undefined;
   }
-  const reasons = list === "" ? "none is configured" : list;
-  return new GatewayError("no_target_available", `No target for \`${asked}\` can serve now${where}: ${reasons}.`);
+
+  #exclusionReason(target: Deployment): RoutingReason | undefined {
+    const { rule, live, nowMs } = this.#deps;
+    const { needs, features, wish } = this.#ask;
+    const out = rule?.(target) ?? exclusionReason(target, needs, features, live, nowMs);
+    if (out !== undefined || (wish.maxCostUsd === undefined && wish.maxPrice === undefined)) return out;
+    return this.#viewOf(target).exceeds(wish) ? "price_cap" : undefined;
+  }
+
+  /** When nothing is left, targets that only looked unwell are tried all the same: a wrong guess must not refuse work. */
+  #lastResort(all: ReadonlySet<Deployment>): Deployment[] {
+    const unwell = new Set(this.#exclusions.filter(({ reason }) => notReady.has(reason)).map(({ target }) => target));
+    return [...all].filter((target) => unwell.has(target.id));
+  }
+
+  #finish(
+    asked: Asked,
+    preference: Preference,
+    { placement, by }: Confinement,
+    ordered: readonly Deployment[],
+    wanted: Deployment | undefined,
+  ): Decision {
+    const { catalogue, control } = this.#deps;
+    const { features, needs, wish } = this.#ask;
+    const { strategy } = preference;
+    const controlled = strategy?.control === undefined ? undefined : control?.(strategy, features.complexity);
+    let targets = ordered;
+    let firstChoice = wanted ?? ordered[0];
+    let reason = this.#reasonOf(preference, firstChoice, by.length > 0);
+    if (controlled !== undefined && ordered[0]?.upstream.placement !== controlled.chose) {
+      targets = placementFirst(ordered, controlled.chose);
+      if (targets[0] !== ordered[0]) {
+        firstChoice = targets[0];
+        reason = "share_control";
+      }
+    }
+    const limitMs = wish.maxLatencyMs ?? asked.named?.maxTtftMs ?? catalogue.spill?.maxTtftMs;
+    const spill =
+      catalogue.spill === undefined || limitMs === undefined || wish.allowFallbacks === false
+        ? undefined
+        : spillOver(targets, limitMs, this.#viewOf, this.#deps.spillCap, this.#deps.nowMs);
+    if (spill !== undefined) {
+      this.#exclusions.push({ target: targets[0]!.id, reason: "spill" });
+      targets = spill.targets;
+      reason = "spill";
+    }
+    return {
+      asked: asked.name,
+      strategy: preference.strategyName,
+      rule: preference.rule,
+      reason,
+      firstChoice,
+      targets,
+      exclusions: this.#exclusions,
+      candidates: this.#candidates(),
+      nearNames: asked.unknown ? nearNames(asked.name, catalogue.names.keys()) : [],
+      features,
+      needs: [...needs],
+      wish,
+      reasoning: this.#ask.reasoning,
+      confinedTo: placement ?? preference.confinedTo,
+      experiment: preference.experiment,
+      control: controlled,
+      spillCostUsd: spill?.costUsd,
+    };
+  }
+
+  #candidates(): readonly Candidate[] {
+    if (this.#deps.explains !== true) return Array.from(this.#views.values(), (view) => view.known());
+    return this.#deps.catalogue.deployments.map((target) => this.#viewOf(target).figures());
+  }
+
+  /** The preference's own reason, unless its first choice could not serve or its data had to stay. */
+  #reasonOf({ reason }: Preference, first: Deployment | undefined, isBound: boolean): RoutingReason {
+    const excluded = this.#exclusions.find(({ target }) => target === first?.id)?.reason;
+    if (excluded !== undefined) return excluded;
+    return isBound && (reason === "no_cloud" || reason === "no_local") ? "residency" : reason;
+  }
+}
+
+function placementFirst(targets: readonly Deployment[], placement: "local" | "cloud"): readonly Deployment[] {
+  return [...targets.filter(({ upstream }) => upstream.placement === placement), ...targets.filter(({ upstream }) => upstream.placement !== placement)];
 }

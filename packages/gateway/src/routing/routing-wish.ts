@@ -1,61 +1,132 @@
-import { builtInStrategies, type StrategyName, strategyAliases } from "@fairlead/contract/routing-names";
-import { GatewayError } from "../core/errors.ts";
-import type { RoutingWish } from "../core/routing-wish.ts";
-import { isObject, type JsonObject } from "../lib/json.ts";
-import { nearNames } from "../lib/near-names.ts";
+import type { MaxPrice, RoutingWish } from "../core/routing-wish.ts";
+import type { JsonObject } from "../lib/json.ts";
+import { WishReader } from "./wish-reader.ts";
 
 /** Body fields that are the gateway's own and never reach an upstream. */
 export const gatewayFields = ["routing", "routing_strategy"] as const;
 
-function strategy(value: unknown, where: string): StrategyName {
-  const known = [...builtInStrategies, ...Object.keys(strategyAliases)];
-  if (typeof value === "string") {
-    const found = builtInStrategies.find((name) => name === value) ?? strategyAliases[value];
-    if (found !== undefined) return found;
-  }
-  const near = typeof value === "string" ? nearNames(value, known) : [];
-  const hint = near.length > 0 ? ` Did you mean ${near.map((name) => `\`${name}\``).join(" or ")}?` : "";
-  throw new GatewayError(
-    "invalid_request",
-    `${where} is ${JSON.stringify(value)?.slice(0, 80)}, which is no strategy. Expected one of ${known.join(", ")}.${hint}`,
-    { param: where },
-  );
+/** The wish, and the body fields that are not the upstream's. */
+export interface ReadWish {
+  readonly wish: RoutingWish;
+  readonly taken: readonly string[];
 }
 
-function bodyStrategy(body: JsonObject): StrategyName | undefined {
-  const routing = body["routing"];
-  if (routing !== undefined && routing !== null) {
-    if (!isObject(routing)) {
-      throw new GatewayError("invalid_request", "`routing` must be an object.", { param: "routing" });
-    }
-    for (const key of Object.keys(routing)) {
-      if (key !== "strategy") {
-        throw new GatewayError("invalid_request", `\`routing.${key}\` is not known here. Expected \`strategy\`.`, {
-          param: `routing.${key}`.slice(0, 80),
-        });
-      }
-    }
-    if (routing["strategy"] !== undefined) return strategy(routing["strategy"], "routing.strategy");
-  }
-  const named = body["routing_strategy"];
-  return named === undefined || named === null ? undefined : strategy(named, "routing_strategy");
-}
+const foreignFields = ["provider", "models", "route"] as const;
+const mostNames = 64;
 
 /**
- * Reads the wish from headers and body; the header is the stronger one.
+ * Reads the wish from headers and body; the header is the stronger one, `routing` the next. `provider`, `models` and
+ * `route` at the body's top level mean the same as under `routing` where `takesForeign` says that no upstream knows them.
  * @throws GatewayError `invalid_request`: a wish that cannot be kept is refused, never ignored
  */
-export function readRoutingWish(headers: Headers, body: JsonObject): RoutingWish {
-  const header = headers.get("x-router-strategy");
-  const fromBody = bodyStrategy(body);
-  const data = headers.get("x-router-data");
-  if (data !== null && data.toLowerCase() !== "local-only") {
-    throw new GatewayError("invalid_request", "The header X-Router-Data must be `local-only`.", {
-      param: "X-Router-Data",
-    });
-  }
+export function readRoutingWish(headers: Headers, body: JsonObject, takesForeign: boolean): ReadWish {
+  const own = new WishReader(body["routing"], "routing");
+  const foreign = takesForeign ? readForeign(body) : undefined;
+  const wish = readFields(own);
+  own.finish();
+  const strategy = new WishReader({ routing_strategy: body["routing_strategy"] }, "").name("routing_strategy");
+  const given = foreign === undefined ? wish : { ...foreign.wish, ...wish };
   return {
-    strategy: header === null ? fromBody : strategy(header.toLowerCase(), "X-Router-Strategy"),
-    localOnly: data !== null,
+    wish: fromHeaders(headers, strategy === undefined ? given : { strategy, ...given }),
+    taken: foreign === undefined ? gatewayFields : [...gatewayFields, ...foreign.taken],
   };
+}
+
+type Given = { -readonly [K in keyof RoutingWish]?: RoutingWish[K] };
+
+/** Leaves out what was not given, so that a weaker source shows through. */
+function given(wish: Given): Partial<RoutingWish> {
+  for (const key of Object.keys(wish) as (keyof Given)[]) if (wish[key] === undefined) delete wish[key];
+  return wish;
+}
+
+function readFields(fields: WishReader): Partial<RoutingWish> {
+  return given({
+    strategy: fields.name("strategy"),
+    maxLatencyMs: fields.positive("max_latency_ms"),
+    maxCostUsd: fields.atLeastZero("max_cost_usd"),
+    region: fields.name("region"),
+    session: fields.name("session"),
+    ...readPreferences(fields),
+    models: fields.names("models", mostNames),
+    ...(fields.choice("data", ["local-only"]) === undefined ? {} : { localOnly: true }),
+  });
+}
+
+/** The fields that stand in a `provider` object too. */
+function readPreferences(fields: WishReader): Given {
+  const sort = fields.choice("sort", ["price", "throughput", "latency"]);
+  return {
+    order: fields.names("order", mostNames),
+    only: fields.names("only", mostNames),
+    ignore: fields.names("ignore", mostNames),
+    allowFallbacks: fields.flag("allow_fallbacks"),
+    requireParameters: fields.flag("require_parameters"),
+    maxPrice: readMaxPrice(fields),
+    sort: sort === undefined ? undefined : sorts[sort],
+  };
+}
+
+const sorts = { price: "cheapest", latency: "fastest", throughput: "throughput" } as const;
+
+function readMaxPrice(fields: WishReader): MaxPrice | undefined {
+  const price = fields.object("max_price");
+  if (price === undefined) return undefined;
+  const read: MaxPrice = {
+    prompt: price.atLeastZero("prompt"),
+    completion: price.atLeastZero("completion"),
+    request: price.atLeastZero("request"),
+  };
+  price.finish();
+  return read;
+}
+
+function readForeign(body: JsonObject): { wish: Partial<RoutingWish>; taken: readonly string[] } | undefined {
+  const taken = foreignFields.filter((field) => body[field] !== undefined);
+  if (taken.length === 0) return undefined;
+  const top = new WishReader(body, "");
+  const models = top.names("models", mostNames);
+  top.choice("route", ["fallback"]);
+  const provider = top.object("provider");
+  const preferences: Given = provider === undefined ? {} : readPreferences(provider);
+  // Who collects data cannot be told of an upstream: `deny` is kept by staying on the premises, `allow` is no wish.
+  const denies = provider?.choice("data_collection", ["allow", "deny"]) === "deny";
+  provider?.finish();
+  return { wish: given({ ...preferences, models, ...(denies && { localOnly: true }) }), taken };
+}
+
+function fromHeaders(headers: Headers, body: Partial<RoutingWish>): RoutingWish {
+  const reader = new WishReader(headerFields(headers), "");
+  const strategy = reader.name("X-Router-Strategy")?.toLowerCase();
+  const more = given({
+    strategy,
+    maxLatencyMs: reader.positive("X-Router-Max-Latency-Ms"),
+    maxCostUsd: reader.atLeastZero("X-Router-Max-Cost-Usd"),
+    region: reader.name("X-Router-Region"),
+    session: reader.name("X-Router-Session"),
+  });
+  const data = reader.choice("X-Router-Data", ["local-only"]);
+  return { ...body, ...more, localOnly: body.localOnly === true || data !== undefined };
+}
+
+const numbers = ["X-Router-Max-Latency-Ms", "X-Router-Max-Cost-Usd"];
+const texts = ["X-Router-Strategy", "X-Router-Region", "X-Router-Session"];
+
+function headerFields(headers: Headers): JsonObject | undefined {
+  let fields: JsonObject | undefined;
+  const put = (name: string, value: unknown): void => {
+    fields ??= {};
+    fields[name] = value;
+  };
+  for (const name of texts) {
+    const value = headers.get(name);
+    if (value !== null) put(name, value.trim());
+  }
+  for (const name of numbers) {
+    const value = headers.get(name);
+    if (value !== null) put(name, value.trim() === "" ? value : Number(value));
+  }
+  const data = headers.get("x-router-data");
+  if (data !== null) put("X-Router-Data", data.trim().toLowerCase());
+  return fields;
 }

@@ -5,6 +5,7 @@ import { Exchange } from "../core/exchange.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import { type ChatDeps, handleChat } from "../pipeline/handle-chat.ts";
+import { explainRoute, showDecision } from "../pipeline/explain-route.ts";
 import { authenticate } from "../policy/authenticate.ts";
 import { allowedTargets } from "../policy/model-access.ts";
 import type { PrometheusSink } from "../sinks/prometheus/prometheus-sink.ts";
@@ -60,6 +61,19 @@ export function dataPlane(deps: DataPlaneDeps): Hono<{ Bindings: Connection }> {
       reply.then(({ settled }) => settled),
     );
     return (await reply).response;
+  });
+
+  /** An exchange that is only asked about: nothing of it runs or is kept. */
+  const asIf = (headers: Headers): Exchange =>
+    new Exchange({ id: randomness.id(), dialect: dialect.name, clock, hops: readHops(headers) });
+  app.post("/v1/route", async ({ req: { raw: request } }) => {
+    const { headers } = request;
+    const arrival = { headers, readBody: () => readBody(request, deps.limits(), clock) };
+    return Response.json(await explainRoute(arrival, dialect, asIf(headers), deps.chat()));
+  });
+  app.get("/v1/decisions/:id", async ({ req }) => {
+    const { headers } = req.raw;
+    return Response.json(await showDecision(req.param("id"), headers, asIf(headers), deps.chat()));
   });
 
   app.get("/v1/models", async ({ req: { raw: request } }) => {

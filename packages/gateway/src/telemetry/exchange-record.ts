@@ -1,6 +1,7 @@
+import type { Decision } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { Attempt, Exchange } from "../core/exchange.ts";
-import type { AttemptRecord, ExchangeRecord, ServedBy } from "../core/exchange-record.ts";
+import type { AttemptRecord, ExchangeRecord, RoutingRecord, ServedBy } from "../core/exchange-record.ts";
 import type { NanoDollars } from "../core/money.ts";
 
 /** A deployment as records name it. */
@@ -22,6 +23,13 @@ function attemptRecord(attempt: Attempt, exchange: Exchange, endedMs: number): A
     priceVersion: price?.version,
     cost,
   };
+}
+
+function routingRecord(decision: Decision, { principal }: Exchange): RoutingRecord {
+  const { rule, features, needs, wish, reasoning, candidates, experiment, control, spillCostUsd } = decision;
+  const key = { name: principal?.keyName, region: principal?.region, localOnly: principal?.isLocalOnly ?? false };
+  const order = decision.targets.map(({ id }) => id);
+  return { rule, features, needs, wish, key, reasoning, order, candidates, experiment, control, spillCostUsd };
 }
 
 const hasTokens = ({ usage }: Attempt): boolean => usage.inputTokens + usage.outputTokens > 0;
@@ -49,6 +57,7 @@ export function exchangeRecord(
     promptTokensEstimate: decision?.features.promptTokens,
     exclusions: decision?.exclusions ?? [],
     nearNames: decision?.nearNames ?? [],
+    routing: decision && routingRecord(decision, exchange),
     confinedTo: decision?.confinedTo,
     firstChoice: decision?.firstChoice && servedBy(decision.firstChoice),
     served: served && servedBy(served),

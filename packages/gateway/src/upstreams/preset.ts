@@ -32,6 +32,8 @@ export interface Preset {
   readonly modelsQuery?: string;
   /** Sent with a GET of the models list. */
   readonly probeHeaders?: Readonly<Record<string, string>>;
+  /** `true` for a router that understands `provider`, `models` and `route` in the body. */
+  readonly routesItself?: boolean;
   readonly models: readonly KnownModel[];
   /** The model meant when somebody asks this provider for its best. */
   readonly flagship?: string;

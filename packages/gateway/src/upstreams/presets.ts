@@ -158,7 +158,10 @@ export const presets: Readonly<Record<string, Preset>> = {
   // Resellers of many models: name the ones you use.
   together: openaiStyle("Together AI", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
   fireworks: openaiStyle("Fireworks AI", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-  openrouter: openaiStyle("OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+  openrouter: {
+    ...openaiStyle("OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    routesItself: true,
+  },
   cerebras: openaiStyle("Cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
   nebius: openaiStyle("Nebius", "https://api.studio.nebius.com/v1", "NEBIUS_API_KEY"),
 

@@ -27,6 +27,7 @@ function teamAnswerOf(team: Team): TeamAnswer {
     name: team.name,
     models: [...team.models],
     tags: [...team.tags],
+    data: team.data ?? null,
     disabled: team.disabled,
     created_at: isoTime(team.createdAt),
     version: team.version,
@@ -63,7 +64,7 @@ function teamCrud(deps: AdminDeps): readonly AdminRoute[] {
       answer: teamAnswer,
       status: 201,
       async handle({ body, actor }) {
-        const team = await directory.change(actor, (changes) => changes.insert("team", { ...body, disabled: false }));
+        const team = await directory.change(actor, (changes) => changes.insert("team", { ...body, data: body.data ?? undefined, disabled: false }));
         await deps.changed();
         return teamAnswerOf(team);
       },
@@ -93,6 +94,7 @@ function teamCrud(deps: AdminDeps): readonly AdminRoute[] {
             version: body.version ?? old.version,
             models: body.models ?? old.models,
             tags: body.tags ?? old.tags,
+            data: body.data === undefined ? old.data : (body.data ?? undefined),
             disabled: body.disabled ?? old.disabled,
           });
         });

@@ -35,6 +35,7 @@ export function orphanRow(begin: LedgerBegin): LedgerRow {
       promptTokensEstimate: undefined,
       exclusions: [],
       nearNames: [],
+      routing: undefined,
       confinedTo: undefined,
       firstChoice: undefined,
       served: undefined,

@@ -45,14 +45,16 @@ export const exchangeColumns: readonly string[] = [
 /** What is read as a whole only, never searched for. */
 type Decision = Pick<
   ExchangeRecord,
-  "exclusions" | "nearNames" | "confinedTo" | "firstChoice" | "fallback" | "dropped" | "promptTokensEstimate"
+  
+  "exclusions" | "nearNames" | "routing" | "confinedTo" | "firstChoice" | "fallback" | "dropped" | "promptTokensEstimate"
 >;
 
 function encodeDecision(record: ExchangeRecord): string {
-  const { exclusions, nearNames, confinedTo, firstChoice, fallback, dropped, promptTokensEstimate } = record;
+  const { exclusions, nearNames, routing, confinedTo, firstChoice, fallback, dropped, promptTokensEstimate } = record;
   const decision: Decision = {
     exclusions,
     nearNames,
+    routing,
     confinedTo,
     firstChoice,
     fallback,
@@ -142,6 +144,7 @@ export function decodeExchange(row: SqlRow, attempts: ExchangeRecord["attempts"]
     promptTokensEstimate: decision.promptTokensEstimate,
     exclusions: decision.exclusions ?? [],
     nearNames: decision.nearNames ?? [],
+    routing: decision.routing,
     confinedTo: decision.confinedTo,
     firstChoice: decision.firstChoice,
     served: row["served"] === 1 ? decodeTarget(row) : undefined,

@@ -1,0 +1,93 @@
+import type { Dialect } from "../codecs/codec.ts";
+import type { ChatRequest } from "../core/chat.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { Exchange } from "../core/exchange.ts";
+import type { Catalogue } from "../core/gateway-model.ts";
+import type { Principal } from "../core/principal.ts";
+import type { RoutingWish } from "../core/routing-wish.ts";
+import type { KeyStore } from "../keys/key-store.ts";
+import { isObject, type JsonObject } from "../lib/json.ts";
+import { authenticate } from "../policy/authenticate.ts";
+import { refuseCrossSite } from "../policy/refuse-cross-site.ts";
+import { readRoutingWish } from "../routing/routing-wish.ts";
+
+/** A chat request as the server received it. */
+export interface Arrival {
+  readonly headers: Headers;
+  /** @throws GatewayError `request_too_large` or `request_timeout` */
+  readonly readBody: () => Promise<string>;
+}
+
+/** Who asks, and what. */
+export interface OpenedRequest {
+  readonly principal: Principal;
+  readonly chat: ChatRequest;
+  /** The body as it came. */
+  readonly raw: string;
+  readonly wish: RoutingWish;
+  /** Body fields that are the gateway's own. */
+  readonly taken: readonly string[];
+}
+
+export interface OpenDeps {
+  readonly keys: KeyStore;
+  readonly catalogue: Catalogue;
+  /** Only this machine can connect. */
+  readonly isLoopbackBind: boolean;
+}
+
+/**
+ * Finds out who asks. Awaits nothing where the key is known already.
+ * @throws GatewayError `unauthorized` and its kin
+ */
+export async function openPrincipal(headers: Headers, exchange: Exchange, deps: OpenDeps): Promise<Principal> {
+  const authenticating = authenticate(headers, deps.keys);
+  const principal = authenticating instanceof Promise ? await authenticating : authenticating;
+  if (principal.kind === "anonymous") refuseCrossSite(headers, deps.isLoopbackBind);
+  exchange.principal = principal;
+  return principal;
+}
+
+/**
+ * Reads and decodes the body.
+ * @throws GatewayError `invalid_json`, `invalid_request` and what reading throws
+ */
+export async function openBody(
+  arrival: Arrival,
+  dialect: Dialect,
+  exchange: Exchange,
+  { catalogue }: OpenDeps,
+): Promise<Omit<OpenedRequest, "principal">> {
+  const readMs = exchange.clock.monotonicMs();
+  const raw = await arrival.readBody();
+  exchange.waitedMs += exchange.clock.monotonicMs() - readMs;
+  const body = parseBody(raw);
+  const { wish, taken } = readRoutingWish(arrival.headers, body, takesForeign(body, catalogue));
+  for (const field of taken) delete body[field];
+  const chat = dialect.decodeRequest(body);
+  exchange.asked = chat.model?.slice(0, 256) ?? "auto";
+  exchange.stream = chat.stream;
+  return { chat, raw, wish, taken };
+}
+
+/** Whether `provider`, `models` and `route` are meant for this gateway: no candidate is a router that knows them itself. */
+function takesForeign(body: JsonObject, { deployments, names, fallback }: Catalogue): boolean {
+  if (body["provider"] === undefined && body["models"] === undefined && body["route"] === undefined) return false;
+  const model = body["model"];
+  const named = typeof model === "string" ? names.get(model) : undefined;
+  const candidates = named === undefined ? deployments : [...named.targets, ...(named.fallback ?? fallback)];
+  return candidates.every(({ upstream }) => !upstream.routesItself);
+}
+
+/** @throws GatewayError `invalid_json` or `invalid_request` */
+function parseBody(raw: string): JsonObject {
+  let body: unknown;
+  try {
+    body = JSON.parse(raw);
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message.slice(0, 120) : "";
+    throw new GatewayError("invalid_json", `The request body is not valid JSON: ${what}`, { cause });
+  }
+  if (isObject(body)) return body;
+  throw new GatewayError("invalid_request", "The request body must be a JSON object.");
+}

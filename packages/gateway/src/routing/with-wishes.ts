@@ -1,0 +1,40 @@
+import type { Deployment } from "../core/deployment.ts";
+import type { Catalogue } from "../core/gateway-model.ts";
+import type { RoutingWish } from "../core/routing-wish.ts";
+import { listed, type Preference, type Stage } from "./preference.ts";
+import type { Asked } from "./resolve-name.ts";
+import { refersTo } from "./target-reference.ts";
+
+/**
+ * Lays the client's own order over a preference: `order` goes first, `sort` orders what is preferred, `models` stand right
+ * behind. With a named model `order` only arranges that model's own targets and fallbacks.
+ */
+export function withWishes(
+  preference: Preference,
+  { order, sort, models }: RoutingWish,
+  { named }: Asked,
+  catalogue: Catalogue,
+  universe: ReadonlySet<Deployment>,
+): Preference {
+  if (order === undefined && sort === undefined && models === undefined) return preference;
+  const { balance, names } = catalogue;
+  let { reason, prefer, fallback } = preference;
+  if (sort !== undefined) {
+    const targets = [...new Set(prefer.flatMap((stage) => stage.targets))];
+    prefer = [{ targets, order: [sort], balance }];
+  }
+  if (order !== undefined) {
+    const pool = named === undefined ? [...universe] : [...prefer, ...fallback].flatMap(({ targets }) => targets);
+    const stages = order
+      .map((reference): Stage => listed(pool.filter((target) => refersTo(reference, target, catalogue)), balance))
+      .filter(({ targets }) => targets.some((target) => universe.has(target)));
+    const first = stages[0]?.targets.find((target) => universe.has(target));
+    const preferred = new Set(prefer[0]?.targets ?? []);
+    if (first !== undefined && !preferred.has(first)) reason = "client_preference";
+    prefer = [...stages, ...prefer];
+  }
+  if (models !== undefined) {
+    fallback = [...models.map((name) => listed(names.get(name)?.targets ?? [], balance)), ...fallback];
+  }
+  return { ...preference, reason, prefer, fallback };
+}
