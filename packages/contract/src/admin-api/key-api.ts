@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { pageOf, pageQuery, wireData, wireId, wireModels, wireName, wireTags, wireTime, wireVersion } from "./wire-fields.ts";
+import {
+  pageOf,
+  pageQuery,
+  wireData,
+  wireId,
+  wireModels,
+  wireName,
+  wireTags,
+  wireTime,
+  wireVersion,
+} from "./wire-fields.ts";
 
 const strategy = z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, "the name of a strategy");
 

@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { pageOf, pageQuery, wireData, wireId, wireModels, wireName, wireTags, wireTime, wireVersion } from "./wire-fields.ts";
+import {
+  pageOf,
+  pageQuery,
+  wireData,
+  wireId,
+  wireModels,
+  wireName,
+  wireTags,
+  wireTime,
+  wireVersion,
+} from "./wire-fields.ts";
 
 const settings = {
   models: wireModels.describe("Models its keys may use; empty for all."),

@@ -37,7 +37,12 @@ export async function createTeam(
   options: { readonly model?: readonly string[]; readonly tag?: readonly string[]; readonly localOnly?: boolean },
   json: boolean,
 ): Promise<CommandResult> {
-  const body = { name, models: options.model ?? [], tags: options.tag ?? [], data: options.localOnly === true ? "local-only" : null };
+  const body = {
+    name,
+    models: options.model ?? [],
+    tags: options.tag ?? [],
+    data: options.localOnly === true ? "local-only" : null,
+  };
   const team = await client.post(path, teamAnswer, body);
   return json ? asJson(team) : ok(`${team.name} (${team.id}) is made.`);
 }

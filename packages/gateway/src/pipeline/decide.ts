@@ -75,7 +75,12 @@ export function decide(request: Deciding, exchange: Exchange, deps: DecideDeps, 
 }
 
 /** What the decision spends is counted when its exchange settles. */
-function follow({ spillCostUsd, strategy, control }: Decision, exchange: Exchange, routing: RoutingState, nowMs: number): void {
+function follow(
+  { spillCostUsd, strategy, control }: Decision,
+  exchange: Exchange,
+  routing: RoutingState,
+  nowMs: number,
+): void {
   const release = spillCostUsd === undefined ? undefined : routing.spillCap.hold(spillCostUsd, nowMs);
   if (release === undefined && control === undefined) return;
   exchange.closers.push(() => {

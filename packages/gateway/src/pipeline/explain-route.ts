@@ -47,9 +47,7 @@ export async function showDecision(
   const principal = await openPrincipal(headers, exchange, deps);
   const kept = deps.accounts.decisions.find(id);
   const record =
-    kept?.kind === "running"
-      ? exchangeRecord(kept.exchange, exchange.clock.monotonicMs(), undefined)
-      : kept?.record;
+    kept?.kind === "running" ? exchangeRecord(kept.exchange, exchange.clock.monotonicMs(), undefined) : kept?.record;
   if (record !== undefined && record.keyId === principal.keyId) return decisionWire(record);
   throw new GatewayError(
     "not_found",

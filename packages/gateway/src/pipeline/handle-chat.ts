@@ -47,7 +47,9 @@ export async function handleChat(
   try {
     const { headers } = arrival;
     const principal = await openPrincipal(headers, exchange, deps);
-    exchange.tags = readTags(principal.tags, headers.get("x-router-tags"), (tag) => isReservedTag(tag, principal, deps));
+    exchange.tags = readTags(principal.tags, headers.get("x-router-tags"), (tag) =>
+      isReservedTag(tag, principal, deps),
+    );
     refuseLoops(exchange, deps.instanceId);
     const { chat, raw, wish, taken } = await openBody(arrival, dialect, exchange, deps);
     const request: ClientRequest = { dialect, chat, raw, taken };

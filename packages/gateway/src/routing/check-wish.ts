@@ -20,7 +20,8 @@ export function checkWish(wish: RoutingWish, catalogue: Catalogue): void {
   if (order !== undefined) checkReferences(order, "routing.order", catalogue);
   if (only !== undefined) checkReferences(only, "routing.only", catalogue);
   if (ignore !== undefined) checkReferences(ignore, "routing.ignore", catalogue);
-  for (const name of models ?? []) if (!catalogue.names.has(name)) throw unknownModel(name, catalogue, "routing.models");
+  for (const name of models ?? [])
+    if (!catalogue.names.has(name)) throw unknownModel(name, catalogue, "routing.models");
   if (models !== undefined && models.length > 1 && allowFallbacks === false) {
     throw contradiction("`routing.models` names models to fall back to", "`routing.allow_fallbacks` is false");
   }

@@ -53,7 +53,10 @@ function narrow(
   const contradicts = placement !== undefined && before.placement !== undefined && placement !== before.placement;
   if (contradicts || narrowed.regions?.length === 0) {
     const rules = narrowed.by.join(", ");
-    throw new GatewayError("policy_forbids", `No place is left for this request's data: ${rules} contradict each other.`);
+    throw new GatewayError(
+      "policy_forbids",
+      `No place is left for this request's data: ${rules} contradict each other.`,
+    );
   }
   return narrowed;
 }

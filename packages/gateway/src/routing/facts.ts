@@ -1,6 +1,13 @@
 import type { Placement } from "@fairlead/contract/names";
 import type { Deployment } from "../core/deployment.ts";
-import type { KeyFacts, PlacementFacts, RequestFacts, RoutingFacts, TargetFacts, TimeFacts } from "../core/routing-facts.ts";
+import type {
+  KeyFacts,
+  PlacementFacts,
+  RequestFacts,
+  RoutingFacts,
+  TargetFacts,
+  TimeFacts,
+} from "../core/routing-facts.ts";
 import type { Ask } from "./ask.ts";
 
 /** The facts of one request, for conditions. Each part is made when a condition first asks for it. */

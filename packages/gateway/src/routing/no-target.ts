@@ -28,7 +28,9 @@ export function noTarget({ asked, exclusions, confinedTo, boundBy, needs, featur
   if (free.length === 0 && (exclusions.length > 0 || confinedTo !== undefined)) {
     const bound = boundBy.length === 0 ? "" : ` (${boundBy.join(", ")})`;
     const reasons = list === "" ? "" : `: ${list}`;
-    return new GatewayError("policy_forbids", `\`${asked}\` has no target${where}${bound}${reasons}.`, { param: "model" });
+    return new GatewayError("policy_forbids", `\`${asked}\` has no target${where}${bound}${reasons}.`, {
+      param: "model",
+    });
   }
   if (only("key_not_allowed")) return notAllowed(asked);
   if (only("context_window")) {

@@ -8,8 +8,8 @@ import { nearNames } from "../lib/near-names.ts";
 import type { Ask } from "./ask.ts";
 import { checkWish } from "./check-wish.ts";
 import { type Confinement, confine, isWithin } from "./confinement.ts";
-import { Facts, onPlacement } from "./facts.ts";
 import { exclusionReason, type TargetRule } from "./exclusion-reason.ts";
+import { Facts, onPlacement } from "./facts.ts";
 import type { LiveState } from "./live-state.ts";
 import { noTarget, notAllowed } from "./no-target.ts";
 import { orderStage, type StageDeps } from "./order-stage.ts";
@@ -281,5 +281,8 @@ class Planner {
 }
 
 function placementFirst(targets: readonly Deployment[], placement: "local" | "cloud"): readonly Deployment[] {
-  return [...targets.filter(({ upstream }) => upstream.placement === placement), ...targets.filter(({ upstream }) => upstream.placement !== placement)];
+  return [
+    ...targets.filter(({ upstream }) => upstream.placement === placement),
+    ...targets.filter(({ upstream }) => upstream.placement !== placement),
+  ];
 }

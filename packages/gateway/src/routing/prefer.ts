@@ -63,8 +63,7 @@ function behindName(named: NamedTarget | undefined, catalogue: Catalogue): Prefe
 
 function preferNamed(named: NamedTarget, catalogue: Catalogue): Preference {
   const { targets, balance } = named;
-  const stage: Stage =
-    balance === undefined ? listed(targets, catalogue.balance) : { targets, order: [], balance };
+  const stage: Stage = balance === undefined ? listed(targets, catalogue.balance) : { targets, order: [], balance };
   return { ...behindName(named, catalogue), prefer: [stage] };
 }
 

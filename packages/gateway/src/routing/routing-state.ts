@@ -27,7 +27,8 @@ export class RoutingState {
 
   /** Takes over another config: controls whose target stayed keep what they learned. */
   follow({ strategies, spill }: Catalogue): void {
-    for (const name of this.#controls.keys()) if (strategies.get(name)?.control === undefined) this.#controls.delete(name);
+    for (const name of this.#controls.keys())
+      if (strategies.get(name)?.control === undefined) this.#controls.delete(name);
     for (const { name, control: target } of strategies.values()) {
       if (target === undefined || sameTarget(this.#controls.get(name)?.target, target)) continue;
       this.#controls.set(name, { target, control: new ShareControl(target) });

@@ -1,5 +1,5 @@
-import type { Condition, Selection, Strategy, StrategyRule } from "../core/strategy.ts";
 import type { Deployment } from "../core/deployment.ts";
+import type { Condition, Selection, Strategy, StrategyRule } from "../core/strategy.ts";
 import type { Facts } from "./facts.ts";
 import type { TargetView } from "./target-view.ts";
 

@@ -26,7 +26,13 @@ export function withWishes(
   if (order !== undefined) {
     const pool = named === undefined ? [...universe] : [...prefer, ...fallback].flatMap(({ targets }) => targets);
     const stages = order
-      .map((reference): Stage => listed(pool.filter((target) => refersTo(reference, target, catalogue)), balance))
+      .map(
+        (reference): Stage =>
+          listed(
+            pool.filter((target) => refersTo(reference, target, catalogue)),
+            balance,
+          ),
+      )
       .filter(({ targets }) => targets.some((target) => universe.has(target)));
     const first = stages[0]?.targets.find((target) => universe.has(target));
     const preferred = new Set(prefer[0]?.targets ?? []);

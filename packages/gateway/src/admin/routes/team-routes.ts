@@ -64,7 +64,9 @@ function teamCrud(deps: AdminDeps): readonly AdminRoute[] {
       answer: teamAnswer,
       status: 201,
       async handle({ body, actor }) {
-        const team = await directory.change(actor, (changes) => changes.insert("team", { ...body, data: body.data ?? undefined, disabled: false }));
+        const team = await directory.change(actor, (changes) =>
+          changes.insert("team", { ...body, data: body.data ?? undefined, disabled: false }),
+        );
         await deps.changed();
         return teamAnswerOf(team);
       },

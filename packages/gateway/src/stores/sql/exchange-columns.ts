@@ -45,8 +45,14 @@ export const exchangeColumns: readonly string[] = [
 /** What is read as a whole only, never searched for. */
 type Decision = Pick<
   ExchangeRecord,
-  
-  "exclusions" | "nearNames" | "routing" | "confinedTo" | "firstChoice" | "fallback" | "dropped" | "promptTokensEstimate"
+  | "exclusions"
+  | "nearNames"
+  | "routing"
+  | "confinedTo"
+  | "firstChoice"
+  | "fallback"
+  | "dropped"
+  | "promptTokensEstimate"
 >;
 
 function encodeDecision(record: ExchangeRecord): string {
