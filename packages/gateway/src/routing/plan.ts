@@ -7,7 +7,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { Catalogue, NamedTarget } from "../core/gateway-model.ts";
 import type { RoutingWish } from "../core/routing-wish.ts";
 import { nearNames } from "../lib/near-names.ts";
-import { extractFeatures } from "./features.ts";
+import { extractFeatures } from "./features/extract-features.ts";
 import { filterTargets, type TargetRule } from "./filter-targets.ts";
 import type { LiveState } from "./live-state.ts";
 import type { Preference } from "./preference.ts";
