@@ -1,0 +1,98 @@
+import type { ChatMessage, ContentPart } from "../../core/chat.ts";
+
+/** More than this of an ask is not read: so much from its head and from its tail. */
+const endCharacters = 4_000;
+
+/** Blocks looked at in one text; what comes after stays as it is. */
+const mostBlocks = 64;
+
+/** Tags that tools and editors wrap their own text in, beside every name with a hyphen or an underscore. */
+const harnessTags = new Set(["context", "document", "documents", "summary", "rules", "files", "diagnostics", "env"]);
+
+/** Tags that hold the person's own words among a tool's. */
+const askTags = ["user_query", "user-query", "userRequest", "user_request", "task", "command-args"] as const;
+
+/** How a tool begins the text that stands for an older conversation. */
+const compactionStarts = [
+  "This session is being continued from a previous conversation",
+  "This conversation is being continued",
+  "Here is a summary of the conversation so far",
+  "Another language model started to solve this problem",
+];
+
+/** What a person asked last, without what tools put around it. */
+export interface Ask {
+  /** At most its head and its tail. */
+  readonly text: string;
+  /** Of the whole ask. */
+  readonly characters: number;
+}
+
+const nothing: Ask = { text: "", characters: 0 };
+
+/** Finds the last words of a person: tool results, tagged blocks of harnesses and summaries of old turns are none. */
+export function findAsk(messages: readonly ChatMessage[]): Ask {
+  for (let index = messages.length - 1; index >= 0; index--) {
+    const message = messages[index];
+    if (message?.role !== "user") continue;
+    const ask = ownText(message.content);
+    if (ask.characters > 0) return ask;
+  }
+  return nothing;
+}
+
+function ownText(content: readonly ContentPart[]): Ask {
+  let text = "";
+  let characters = 0;
+  for (const part of content) {
+    if (part.type !== "text" || part.text.length === 0) continue;
+    const own = ownWords(part.text);
+    if (own.length === 0) continue;
+    characters += own.length;
+    text = text === "" ? headAndTail(own) : headAndTail(`${text}\n${headAndTail(own)}`);
+  }
+  return { text, characters };
+}
+
+function headAndTail(text: string): string {
+  if (text.length <= 2 * endCharacters) return text;
+  return `${text.slice(0, endCharacters)}\n${text.slice(-endCharacters)}`;
+}
+
+function ownWords(text: string): string {
+  if (compactionStarts.some((start) => text.startsWith(start))) return "";
+  if (!text.includes("<")) return text.trim();
+  for (const tag of askTags) {
+    const start = text.indexOf(`<${tag}>`);
+    const end = start < 0 ? -1 : text.indexOf(`</${tag}>`, start);
+    const inner = end < 0 ? "" : text.slice(start + tag.length + 2, end).trim();
+    if (inner !== "") return inner;
+  }
+  return withoutBlocks(text).trim();
+}
+
+const tagName = /<([A-Za-z][\w-]{1,40})(?:\s[^<>]{0,200})?>/y;
+
+/** Takes out `<tag>…</tag>` where the tag is a harness's. Linear: a tag that is never closed is looked for once. */
+function withoutBlocks(text: string): string {
+  let kept = "";
+  let from = 0;
+  let at = text.indexOf("<");
+  const unclosed = new Set<string>();
+  for (let block = 0; at >= 0 && block < mostBlocks; block++) {
+    tagName.lastIndex = at;
+    const name = tagName.exec(text)?.[1];
+    const known = name !== undefined && (/[-_]/.test(name) || harnessTags.has(name)) && !unclosed.has(name);
+    const closing = `</${name}>`;
+    const end = known ? text.indexOf(closing, at) : -1;
+    if (end < 0) {
+      if (known) unclosed.add(name);
+      at = text.indexOf("<", at + 1);
+      continue;
+    }
+    kept += text.slice(from, at);
+    from = end + closing.length;
+    at = text.indexOf("<", from);
+  }
+  return from === 0 ? text : kept + text.slice(from);
+}
