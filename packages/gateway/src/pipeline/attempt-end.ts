@@ -7,6 +7,7 @@ import { meterAttempt } from "../ledger/meter-attempt.ts";
 import type { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LiveState } from "../routing/live-state.ts";
+import type { AttemptResult, RunningAttempt } from "../routing/running-attempt.ts";
 
 /** How long a target is left alone when it did not say. */
 const defaultCoolMs = 1_000;
@@ -33,7 +34,8 @@ export class AttemptEnd {
   readonly #clock: Clock;
   readonly #features: Features | undefined;
   readonly #release: () => void;
-  readonly #report: (result: "success" | "failure" | "neutral", endedMs: number) => void;
+  readonly #report: (result: AttemptResult, endedMs: number) => void;
+  readonly #running: RunningAttempt;
   #ended = false;
 
   constructor(
@@ -41,6 +43,7 @@ export class AttemptEnd {
     { live, meter }: CountingDeps,
     clock: Clock,
     features: Features | undefined,
+    streams: boolean,
     release: () => void,
   ) {
     this.#features = features;
@@ -51,14 +54,19 @@ export class AttemptEnd {
     this.#meter = meter;
     this.#clock = clock;
     this.#release = release;
-    const state = live.deployment(target);
-    state.inFlight++;
+    const { inputTokens = 0, conversationHash = 0 } = features ?? {};
+    this.#running = live.begin(target, { inputTokens, conversationHash, streams }, entry.startedMs);
     meter.began(target.upstream.name, entry.startedMs);
-    this.#report = state.breaker.begin(entry.startedMs);
+    this.#report = live.deployment(target).breaker.begin(entry.startedMs);
+  }
+
+  /** The first content of a stream came. */
+  firstContent(): void {
+    this.#running.firstToken(this.#clock.monotonicMs());
   }
 
   succeeded(): void {
-    const nowMs = this.#end(true);
+    const nowMs = this.#end("success");
     if (nowMs === undefined) return;
     this.#report("success", nowMs);
     this.#live.markServed(this.#target.upstream.name, nowMs);
@@ -66,26 +74,27 @@ export class AttemptEnd {
 
   /** The client left: nobody's fault. */
   abandoned(): void {
-    const nowMs = this.#end(false);
+    const nowMs = this.#end("neutral");
     if (nowMs !== undefined) this.#report("neutral", nowMs);
   }
 
   failed(error: GatewayError): void {
     if (!this.#ended) this.#entry.error = error;
-    const nowMs = this.#end(false);
+    const result = error.row.breaker === "failure" ? "failure" : "neutral";
+    const nowMs = this.#end(result);
     if (nowMs === undefined) return;
-    this.#report(error.row.breaker === "failure" ? "failure" : "neutral", nowMs);
+    this.#report(result, nowMs);
     this.#updateLiveState(error, nowMs);
   }
 
-  #end(isComplete: boolean): number | undefined {
+  #end(result: AttemptResult): number | undefined {
     if (this.#ended) return undefined;
     this.#ended = true;
     this.#release();
-    this.#live.deployment(this.#target).inFlight--;
     this.#entry.endedMs = this.#clock.monotonicMs();
-    meterAttempt(this.#entry, this.#features, isComplete);
+    meterAttempt(this.#entry, this.#features, result === "success");
     const { inputTokens, outputTokens } = this.#entry.usage;
+    this.#running.end(result, outputTokens, this.#entry.endedMs);
     this.#meter.ended(this.#target.upstream.name, inputTokens + outputTokens, this.#entry.endedMs);
     return this.#entry.endedMs;
   }

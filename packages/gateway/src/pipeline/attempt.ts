@@ -73,7 +73,7 @@ export async function attempt(
     expired: (error) => abort.abort(error),
     doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
   });
-  const end = new AttemptEnd(entry, deps, clock, exchange.decision?.features, () => {
+  const end = new AttemptEnd(entry, deps, clock, exchange.decision?.features, prepared.streams, () => {
     unlink();
     watchdog.stop();
   });
@@ -198,6 +198,7 @@ async function firstContent(stream: OpenStream, signal: AbortSignal, end: Attemp
     const { relay } = stream;
     if (relay.content) {
       stream.watchdog.content();
+      end.firstContent();
       return { kind: "stream", stream, held, done: step.done, signal, end };
     }
     if (relay.error !== undefined) throw relay.error;
@@ -214,7 +215,10 @@ async function collectAll(
 ): Promise<Committed> {
   for (;;) {
     const { done } = await readStep(stream);
-    if (stream.relay.content) stream.watchdog.content();
+    if (stream.relay.content) {
+      stream.watchdog.content();
+      end.firstContent();
+    }
     if (stream.relay.error !== undefined) throw stream.relay.error;
     if (!done) continue;
     const reply = collect();

@@ -1,36 +1,38 @@
-import type { RoutingReason } from "@fairlead/contract/names";
 import type { Deployment, DeploymentId } from "../core/deployment.ts";
 import type { BreakerLimits } from "../core/gateway-model.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
+import { ConversationMemory } from "./conversation-memory.ts";
+import type { DeploymentState, WorkAhead } from "./deployment-state.ts";
+import { type EngineFigures, EngineWatch } from "./engine-watch.ts";
+import { LatencyWindow } from "./latency-window.ts";
+import { RunningAttempt } from "./running-attempt.ts";
+import { SpillCap } from "./spill-cap.ts";
+import { type Surroundings, TtftPredictor } from "./ttft-predictor.ts";
 
 /** What is known of an upstream's readiness. `unknown` (never asked) is treated as ready. */
 export type Readiness = "unknown" | "ready" | "cold" | "down";
-
-/** Facts about one deployment that outlive requests and configs. */
-export interface DeploymentState {
-  readonly breaker: CircuitBreaker;
-  inFlight: number;
-  /** Monotonic time until which the target is left alone. */
-  coolUntilMs: number;
-  /** Why it is left alone. */
-  coolReason: RoutingReason;
-}
 
 interface UpstreamState {
   readiness: Readiness;
   wasReady: boolean;
   lastAnswerMs: number;
   lastServedMs: number;
+  /** Of all its deployments. */
+  inFlight: number;
+  readonly engine: EngineWatch;
 }
 
 /**
- * Everything routing knows about targets beyond the config: breakers, in-flight counts, cool-downs and readiness.
- * Lives outside the config's snapshot, so that a reload forgets nothing. Keyed by configured names only, so bounded.
+ * Everything routing knows about targets beyond the config: breakers, in-flight counts, latencies, engines' metrics,
+ * cool-downs, readiness, where conversations went, and what spilling cost. Lives outside the config's snapshot, so that a
+ * reload forgets nothing. Keyed by configured names only, so bounded; conversations have a bound of their own.
  */
 export class LiveState {
   readonly #breakerLimits: BreakerLimits;
   readonly #deployments = new Map<DeploymentId, DeploymentState>();
   readonly #upstreams = new Map<string, UpstreamState>();
+  readonly conversations = new ConversationMemory();
+  readonly spillCap = new SpillCap();
 
   constructor(breakerLimits: BreakerLimits) {
     this.#breakerLimits = breakerLimits;
@@ -44,10 +46,58 @@ export class LiveState {
         inFlight: 0,
         coolUntilMs: 0,
         coolReason: "rate_limited",
+        latency: new LatencyWindow(),
+        ttft: new TtftPredictor(),
+        lastBegunMs: undefined,
       };
       this.#deployments.set(target.id, state);
     }
     return state;
+  }
+
+  /** An attempt goes out. Each needs its `end`. */
+  begin(target: Deployment, work: WorkAhead, nowMs: number): RunningAttempt {
+    const state = this.deployment(target);
+    const upstream = this.#upstream(target.upstream.name);
+    const around = (atMs: number): Surroundings => this.surroundings(target, atMs);
+    const running = state.ttft.begin(this.uncachedTokens(target, work, nowMs), work.streams, around(nowMs));
+    state.inFlight++;
+    upstream.inFlight++;
+    state.lastBegunMs = nowMs;
+    return new RunningAttempt(target, state, running, work, {
+      around,
+      conversations: this.conversations,
+      release() {
+        state.inFlight--;
+        upstream.inFlight--;
+      },
+    });
+  }
+
+  /** Prompt tokens a target would have to read: all but those of the conversation's last turn, if it served that. */
+  uncachedTokens(target: Deployment, work: Omit<WorkAhead, "streams">, nowMs: number): number {
+    return Math.max(0, work.inputTokens - this.conversations.warmTokens(work.conversationHash, target, nowMs));
+  }
+
+  /** What predictions for a deployment go by now: slots as configured, else as its engine tells, and others' requests. */
+  surroundings(target: Deployment, nowMs: number): Surroundings {
+    const { inFlight, engine } = this.#upstream(target.upstream.name);
+    const { slots } = target;
+    const foreign = engine.foreign(nowMs);
+    // Configured slots are the deployment's own, an engine's are for all that it serves.
+    const neighbours = slots === undefined ? inFlight - this.deployment(target).inFlight : 0;
+    return { nowMs, slots: slots ?? engine.slots(nowMs), others: neighbours + foreign };
+  }
+
+  /** An engine's metrics were read. */
+  noteLoad(upstream: string, figures: EngineFigures, slots: number | undefined, nowMs: number): void {
+    const state = this.#upstream(upstream);
+    state.engine.note(figures, slots, state.inFlight, nowMs);
+  }
+
+  /** What the metrics of an upstream's engine tell. */
+  engine(upstream: string): EngineWatch {
+    return this.#upstream(upstream).engine;
   }
 
   readiness(upstream: string): Readiness {
@@ -102,7 +152,14 @@ export class LiveState {
   #upstream(name: string): UpstreamState {
     let state = this.#upstreams.get(name);
     if (state === undefined) {
-      state = { readiness: "unknown", wasReady: false, lastAnswerMs: 0, lastServedMs: 0 };
+      state = {
+        readiness: "unknown",
+        wasReady: false,
+        lastAnswerMs: 0,
+        lastServedMs: 0,
+        inFlight: 0,
+        engine: new EngineWatch(),
+      };
       this.#upstreams.set(name, state);
     }
     return state;

@@ -1,0 +1,40 @@
+import type { TargetView } from "../target-view.ts";
+import { type Balancer, shuffled } from "./balancer.ts";
+
+/** Predictions this close to each other are equal, and the less occupied target wins. */
+const sameShare = 1.1;
+const sameMs = 20;
+
+type Measure = (view: TargetView) => number;
+
+/**
+ * The better of two random targets by predicted time to the first token; one that has the conversation in its cache is always
+ * compared too, for chance must not lose a warm cache. A target that was never asked comes first, once. The others follow, best
+ * first. Where no first tokens are known (only whole answers), time to the end times what runs there stands in.
+ */
+export const peakEwma: Balancer = (group, ask) => {
+  if (group.length < 2) return group;
+  const mixed = shuffled(group, ask);
+  const measure = measureFor(group);
+  const compared = mixed.filter((view, at) => at < 2 || view.warmTokens > 0 || view.untried);
+  const first = compared.reduce((best, view) => (isBetter(view, best, measure) ? view : best));
+  return [first, ...mixed.filter((view) => view !== first).sort((a, b) => measure(a) - measure(b))];
+};
+
+function measureFor(group: readonly TargetView[]): Measure {
+  if (group.every((view) => view.untried || view.hopedTtftMs !== undefined)) {
+    return (view) => view.hopedTtftMs ?? 0;
+  }
+  if (group.every((view) => view.untried || view.knownLatencyMs !== undefined)) {
+    return (view) => (view.knownLatencyMs ?? 0) * (1 + view.occupancy);
+  }
+  return (view) => view.inFlight;
+}
+
+function isBetter(a: TargetView, b: TargetView, measure: Measure): boolean {
+  if (a.untried !== b.untried) return a.untried;
+  const [left, right] = [measure(a), measure(b)];
+  const [less, more] = left < right ? [left, right] : [right, left];
+  if (more > Math.max(less * sameShare, less + sameMs)) return left < right;
+  return a.occupancy < b.occupancy;
+}
