@@ -7,6 +7,7 @@ import { type ConfigPath, formatPath } from "./config-error.ts";
 import { showValue } from "./config-source.ts";
 import type { DeploymentIndex } from "./deployment-index.ts";
 import type { Resolution } from "./resolution.ts";
+import { canonicalStrategy } from "./strategies/canonical-strategy.ts";
 
 /** A name that no config may take: it asks the router to decide. */
 const reserved = "auto";
@@ -69,7 +70,8 @@ export class NameResolver {
     const { models } = this.#config;
     const route = model !== undefined && Object.hasOwn(models, model) ? models[model] : undefined;
     if (route === undefined) return {};
-    const { strategy, balance, data, maxTtftMs } = route;
+    const { balance, data, maxTtftMs } = route;
+    const strategy = route.strategy === undefined ? undefined : canonicalStrategy(route.strategy);
     return { strategy, balance, confinedTo: data === "local-only" ? "local" : undefined, maxTtftMs };
   }
 

@@ -1,5 +1,6 @@
 import type { FairleadConfig } from "@fairlead/contract/config-schema";
 import type { Catalogue } from "../core/gateway-model.ts";
+import type { DeploymentIndex } from "./deployment-index.ts";
 import type { Resolution } from "./resolution.ts";
 import type { NameResolver } from "./resolve-names.ts";
 
@@ -9,7 +10,12 @@ type RoutingPolicy = Pick<
 >;
 
 /** Resolves strategies, residency, experiments and shadows; notes every problem. */
-export function resolveRoutingPolicy(config: FairleadConfig, _names: NameResolver, _notes: Resolution): RoutingPolicy {
+export function resolveRoutingPolicy(
+  config: FairleadConfig,
+  _names: NameResolver,
+  _index: DeploymentIndex,
+  _notes: Resolution,
+): RoutingPolicy {
   const { strategy, balance, spill, nearRegions } = config.routing;
   return {
     strategies: new Map(),
