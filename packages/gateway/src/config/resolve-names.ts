@@ -56,6 +56,11 @@ export class NameResolver {
     return [...new Set(found)];
   }
 
+  /** Resolves one reference; an unknown one is noted at its own place. */
+  find(reference: string, at: ConfigPath): readonly Deployment[] {
+    return this.#reference(reference, at, "strict") ?? [];
+  }
+
   /** The configured model that an alias stands for, through other aliases. */
   #routeBehind(alias: string, seen: readonly string[] = []): string | undefined {
     const value = Object.hasOwn(this.#config.aliases, alias) ? this.#config.aliases[alias] : undefined;

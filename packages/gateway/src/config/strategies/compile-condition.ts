@@ -1,5 +1,4 @@
 import type { ConditionConfig } from "@fairlead/contract/strategy-schema";
-import type { ASTNode, ParseResult } from "@marcbachmann/cel-js";
 import { type ASTNode, TypeError as CelTypeError, ParseError, type ParseResult, serialize } from "@marcbachmann/cel-js";
 import type { RoutingFacts } from "../../core/routing-facts.ts";
 import type { Condition } from "../../core/strategy.ts";
@@ -49,6 +48,8 @@ function neededHeaders(node: ASTNode): readonly string[] {
     case ">=":
     case "in":
       return [...neededHeaders(node.args[0]), ...neededHeaders(node.args[1])];
+    case "rcall":
+      return neededHeaders(node.args[1]);
     default:
       return [];
   }
