@@ -14,10 +14,12 @@ export interface Fault {
   readonly suggestion?: string | undefined;
   /** The key is wrong, not its value: a position points at the key. */
   readonly aboutKey?: boolean;
+  /** Characters into the text at this place where the mistake begins. */
+  readonly offset?: number | undefined;
 }
 
 /** One thing to correct in a config. */
-export interface ConfigProblem extends Omit<Fault, "at" | "aboutKey"> {
+export interface ConfigProblem extends Omit<Fault, "at" | "aboutKey" | "offset"> {
   /** For example `upstreams.vllm.baseUrl`; empty for the whole file. */
   readonly path: string;
   /** From 1; absent when the config did not come from a file. */

@@ -5,8 +5,15 @@ import { formatPath } from "./config-error.ts";
 export interface ConfigSource {
   /** The file's name as messages show it; undefined when there is none. */
   readonly file: string | undefined;
-  /** Position of a value, of its key with `"key"`, or of the nearest thing above it that exists. */
-  locate(path: ConfigPath, what?: "value" | "key"): { readonly line: number; readonly column: number } | undefined;
+  /**
+   * Position of a value, of its key with `"key"`, or of the nearest thing above it that exists; of a character of a text
+   * value with its offset, where the file spells the text as it is.
+   */
+  locate(
+    path: ConfigPath,
+    what?: "value" | "key",
+    offset?: number,
+  ): { readonly line: number; readonly column: number } | undefined;
   /** The `${ENV}` text a value came from. */
   template(path: ConfigPath): string | undefined;
 }
@@ -39,8 +46,8 @@ export function showValue(source: ConfigSource, path: ConfigPath, value: unknown
 
 /** Adds positions to faults. */
 export function placeFaults(source: ConfigSource, faults: readonly Fault[]): readonly ConfigProblem[] {
-  return faults.map(({ at, aboutKey, ...fault }) => {
-    const position = source.locate(at, aboutKey ? "key" : "value");
+  return faults.map(({ at, aboutKey, offset, ...fault }) => {
+    const position = source.locate(at, aboutKey ? "key" : "value", offset);
     return { path: formatPath(at), ...fault, ...(position ?? {}) };
   });
 }

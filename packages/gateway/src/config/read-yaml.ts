@@ -77,11 +77,19 @@ class YamlSource implements ConfigSource {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
 
-  locate(path: ConfigPath, what: "value" | "key" = "value"): { line: number; column: number } | undefined {
+  locate(path: ConfigPath, what: "value" | "key" = "value", offset = 0): { line: number; column: number } | undefined {
     const { node, key, found } = findNode(this.#document, path);
     const chosen = (what === "key" || !found) && key !== undefined ? key : node;
     const range = (chosen as Node | undefined)?.range;
-    return range ? this.at(range[0]) : { line: 1, column: 1 };
+    return range ? this.at(range[0] + this.#inner(chosen, offset)) : { line: 1, column: 1 };
+  }
+
+  /** How far from the beginning of a node a character of its text stands; 0 where escapes or folded lines hide it. */
+  #inner(node: unknown, offset: number): number {
+    if (offset === 0 || !isScalar(node) || !node.range || this.templates.has(node)) return 0;
+    const quotes = node.type === "QUOTE_SINGLE" || node.type === "QUOTE_DOUBLE" ? 1 : 0;
+    const spelled = node.range[1] - node.range[0] - 2 * quotes;
+    return String(node.value).length === spelled ? quotes + offset : 0;
   }
 
   template(path: ConfigPath): string | undefined {

@@ -167,7 +167,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     longContext: resolveChain("longContext", config.routing, names),
     fallback: resolveChain("fallback", config.routing, names),
     unknownModel: config.routing.unknownModel,
-    ...resolveRoutingPolicy(config, names, notes),
+    ...resolveRoutingPolicy(config, names, index, notes),
   };
   checkAutoCloud(catalogue.autoCloud, notes);
   const storage = resolveStorage(config.storage, resolution);

@@ -7,6 +7,7 @@ import { type ConfigPath, formatPath } from "./config-error.ts";
 import { showValue } from "./config-source.ts";
 import type { DeploymentIndex } from "./deployment-index.ts";
 import type { Resolution } from "./resolution.ts";
+import { canonicalStrategy } from "./strategies/canonical-strategy.ts";
 
 /** A name that no config may take: it asks the router to decide. */
 const reserved = "auto";
@@ -55,6 +56,11 @@ export class NameResolver {
     return [...new Set(found)];
   }
 
+  /** Resolves one reference; an unknown one is noted at its own place. */
+  find(reference: string, at: ConfigPath): readonly Deployment[] {
+    return this.#reference(reference, at, "strict") ?? [];
+  }
+
   /** The configured model that an alias stands for, through other aliases. */
   #routeBehind(alias: string, seen: readonly string[] = []): string | undefined {
     const value = Object.hasOwn(this.#config.aliases, alias) ? this.#config.aliases[alias] : undefined;
@@ -69,7 +75,8 @@ export class NameResolver {
     const { models } = this.#config;
     const route = model !== undefined && Object.hasOwn(models, model) ? models[model] : undefined;
     if (route === undefined) return {};
-    const { strategy, balance, data, maxTtftMs } = route;
+    const { balance, data, maxTtftMs } = route;
+    const strategy = route.strategy === undefined ? undefined : canonicalStrategy(route.strategy);
     return { strategy, balance, confinedTo: data === "local-only" ? "local" : undefined, maxTtftMs };
   }
 
