@@ -31,7 +31,7 @@ export interface Price {
   readonly perRequest?: NanoDollars;
 }
 
-function rateFor(rate: TieredRate, inputTokens: number): number {
+export function rateFor(rate: TieredRate, inputTokens: number): number {
   let found: number = rate.base;
   for (const tier of rate.tiers) if (inputTokens > tier.aboveInputTokens) found = tier.rate;
   return found;

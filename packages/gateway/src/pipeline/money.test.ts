@@ -4,6 +4,7 @@ import { admissionDeps, budget, rateLimit, usualPrices } from "../../test/fixtur
 import { catalogue, deployment, upstream } from "../../test/fixtures/deployments.ts";
 import { FakeClock, settle } from "../../test/fixtures/fake-clock.ts";
 import { openKeyStore } from "../../test/fixtures/open-key-store.ts";
+import { routingDeps } from "../../test/fixtures/routing-deps.ts";
 import { frames } from "../../test/fixtures/scripted-transport.ts";
 import { defaultTranslationPolicy } from "../codecs/codec.ts";
 import { dialects } from "../codecs/registry.ts";
@@ -14,6 +15,7 @@ import { countWindow } from "../ledger/budget-window.ts";
 import type { LedgerBegin } from "../ledger/ledger-store.ts";
 import { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import { LiveState } from "../routing/live-state.ts";
+import { DecisionRing } from "../telemetry/decision-ring.ts";
 import type { Transport, UpstreamRequest } from "../upstreams/transport.ts";
 import { type ChatDeps, handleChat } from "./handle-chat.ts";
 
@@ -214,13 +216,16 @@ async function run(
     flush: async () => {},
     close: async () => {},
   };
+  const known = catalogue([local, cloud], { local: [local], cloud: [cloud] });
+  const live = new LiveState({ failures: 1_000, cooldownMs: 1, halfOpenTrials: 1 });
   const deps: ChatDeps = {
-    catalogue: catalogue([local, cloud], { local: [local], cloud: [cloud] }),
+    catalogue: known,
     keys: openKeyStore,
     admission: counted,
-    accounts: { ledger, sinks: [], prices: usualPrices },
+    accounts: { ledger, sinks: [], prices: usualPrices, decisions: new DecisionRing(10) },
+    ...routingDeps(known, live, counted),
     transport,
-    live: new LiveState({ failures: 1_000, cooldownMs: 1, halfOpenTrials: 1 }),
+    live,
     meter: new SelfHostedMeter([]),
     instanceId: "here",
     limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 10, maxRetryAfterMs: 100 },

@@ -80,7 +80,7 @@ function takesForeign(body: JsonObject, { deployments, names, fallback }: Catalo
 }
 
 /** @throws GatewayError `invalid_json` or `invalid_request` */
-function parseBody(raw: string): JsonObject {
+function parseBody(raw: string): Record<string, unknown> {
   let body: unknown;
   try {
     body = JSON.parse(raw);

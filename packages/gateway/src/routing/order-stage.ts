@@ -1,6 +1,7 @@
 import type { Deployment } from "../core/deployment.ts";
 import type { Catalogue } from "../core/gateway-model.ts";
-import { type BalanceAsk, balancers } from "./balancers/registry.ts";
+import { balance as spread } from "./balancers/balance.ts";
+import type { BalanceAsk } from "./balancers/balancer.ts";
 import { orderTargets } from "./orders/order-targets.ts";
 import type { Stage } from "./preference.ts";
 import { regionRank } from "./region-rank.ts";
@@ -38,7 +39,7 @@ export function orderStage(stage: Stage, deps: StageDeps): OrderedStage {
     const room = limit - considered.length;
     if (room <= 0) break;
     const able = group.filter((view) => canServe(view.deployment));
-    const balanced = able.length > 1 ? balancers[stage.balance](able, balance) : able;
+    const balanced = spread(stage.balance, able, balance);
     const ranked = [...balanced, ...group.filter((view) => !able.includes(view))].slice(0, room);
     first ??= ranked[0]?.deployment;
     considered.push(...ranked.map(({ deployment }) => deployment));
@@ -47,7 +48,10 @@ export function orderStage(stage: Stage, deps: StageDeps): OrderedStage {
   return { first, usable, considered };
 
   /** Groups of equals, best first. */
-  function groups({ targets, order, weights }: Stage, { region, catalogue }: StageDeps): TargetView[][] {
+  function groups(
+    { targets, order, weights }: Stage,
+    { region, catalogue }: StageDeps,
+  ): readonly (readonly TargetView[])[] {
     return byRegion(targets, region, catalogue).flatMap((near) => {
       const views = near.map(viewOf);
       const [by] = order;

@@ -3,6 +3,7 @@ import { catalogue, deployment, upstream } from "../../test/fixtures/deployments
 import type { ChatRequest } from "../core/chat.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { RoutingWish } from "../core/routing-wish.ts";
+import { extractFeatures } from "./features/extract-features.ts";
 import { LiveState } from "./live-state.ts";
 import { plan } from "./plan.ts";
 
@@ -44,7 +45,26 @@ function request(model: string | undefined, promptCharacters = 20, more: Partial
 const live = (): LiveState => new LiveState({ failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 });
 
 function decide(asked: ChatRequest, state = live(), wish = noWish, known = hybrid) {
-  return plan(asked, wish, known, state, 1_000);
+  const ask = {
+    model: asked.model,
+    features: extractFeatures(asked),
+    needs: asked.needs,
+    wish,
+    key: { id: "", name: "", team: "", user: "", tags: [], region: "" },
+    keyIsLocalOnly: false,
+    headers: () => ({}),
+    stream: false,
+    reasoning: "",
+  };
+  return plan(ask, {
+    catalogue: known,
+    live: state,
+    nowMs: 1_000,
+    atMs: 1_000,
+    priceOf: () => undefined,
+    outputTokens: () => ask.features.maxTokens,
+    fraction: () => 0.5,
+  });
 }
 
 function errorOf(act: () => unknown): GatewayError {

@@ -20,7 +20,7 @@ import { type Asked, resolveName } from "./resolve-name.ts";
 import type { SpillCap } from "./spill-cap.ts";
 import { spillOver } from "./spill-over.ts";
 import { refersTo } from "./target-reference.ts";
-import { type TargetLookup, TargetView } from "./target-view.ts";
+import { TargetView, type ViewContext } from "./target-view.ts";
 import { withWishes } from "./with-wishes.ts";
 
 /** What a plan is made with. Functions are asked while it is made, never later. */
@@ -71,7 +71,7 @@ export function plan(ask: Ask, deps: PlanDeps): Decision {
 class Planner {
   readonly #ask: Ask;
   readonly #deps: PlanDeps;
-  readonly #lookup: TargetLookup;
+  readonly #context: ViewContext;
   readonly #views = new Map<Deployment, TargetView>();
   readonly #able = new Map<Deployment, boolean>();
   readonly #exclusions: Exclusion[] = [];
@@ -80,8 +80,8 @@ class Planner {
   constructor(ask: Ask, deps: PlanDeps) {
     this.#ask = ask;
     this.#deps = deps;
-    const { live, nowMs, priceOf, outputTokens } = deps;
-    this.#lookup = { features: ask.features, live, nowMs, priceOf, outputTokens };
+    const { live, nowMs, priceOf, outputTokens: predictOutput } = deps;
+    this.#context = { features: ask.features, live, nowMs, priceOf, predictOutput };
   }
 
   decide(): Decision {
@@ -123,7 +123,7 @@ class Planner {
   readonly #viewOf = (target: Deployment): TargetView => {
     let view = this.#views.get(target);
     if (view === undefined) {
-      view = new TargetView(target, this.#lookup);
+      view = new TargetView(target, this.#context);
       this.#views.set(target, view);
     }
     return view;
@@ -167,7 +167,12 @@ class Planner {
       catalogue,
       region: wish.region ?? (key.region === "" ? undefined : key.region),
       viewOf: this.#viewOf,
-      balance: { fraction, ...features, session: wish.session },
+      balance: {
+        fraction,
+        prefixHash: features.prefixHash,
+        conversationHash: features.conversationHash,
+        session: wish.session,
+      },
       canServe: (target) => this.#canServe(target),
     };
     let firstChoice: Deployment | undefined;

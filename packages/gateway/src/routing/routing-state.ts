@@ -16,12 +16,9 @@ interface Control {
  */
 export class RoutingState {
   readonly #controls = new Map<StrategyName, Control>();
-  #capUsd: number | undefined;
-  spillCap: SpillCap;
+  readonly spillCap = new SpillCap();
 
   constructor(catalogue: Catalogue) {
-    this.#capUsd = catalogue.spill?.maxUsdPerHour;
-    this.spillCap = new SpillCap(this.#capUsd);
     this.follow(catalogue);
   }
 
@@ -33,9 +30,7 @@ export class RoutingState {
       if (target === undefined || sameTarget(this.#controls.get(name)?.target, target)) continue;
       this.#controls.set(name, { target, control: new ShareControl(target) });
     }
-    if (spill?.maxUsdPerHour === this.#capUsd) return;
-    this.#capUsd = spill?.maxUsdPerHour;
-    this.spillCap = new SpillCap(this.#capUsd);
+    this.spillCap.setCap(spill?.maxUsdPerHour);
   }
 
   /** Where a request of this complexity goes, and learns from it. Once a request. */

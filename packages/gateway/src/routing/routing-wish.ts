@@ -113,7 +113,7 @@ const numbers = ["X-Router-Max-Latency-Ms", "X-Router-Max-Cost-Usd"];
 const texts = ["X-Router-Strategy", "X-Router-Region", "X-Router-Session"];
 
 function headerFields(headers: Headers): JsonObject | undefined {
-  let fields: JsonObject | undefined;
+  let fields: Record<string, unknown> | undefined;
   const put = (name: string, value: unknown): void => {
     fields ??= {};
     fields[name] = value;

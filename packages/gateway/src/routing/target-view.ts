@@ -1,11 +1,13 @@
 import type { Placement } from "@fairlead/contract/names";
-import type { Features } from "../core/decision.ts";
+import type { Candidate, Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { toDollars } from "../core/money.ts";
 import { costOf, type Price } from "../core/price.ts";
 import type { TargetFacts } from "../core/routing-facts.ts";
+import type { RoutingWish } from "../core/routing-wish.ts";
 import { noUsage } from "../core/usage.ts";
 import type { DeploymentState } from "./deployment-state.ts";
+import { exceedsRates } from "./exceeds-rates.ts";
 import type { LiveState } from "./live-state.ts";
 
 /** What views of one request are made from. */
@@ -202,6 +204,29 @@ export class TargetView implements TargetFacts {
     const { live, nowMs } = this.#context;
     const { slots: told, others } = live.surroundings(this.deployment, nowMs);
     return (this.inFlight + others) / (this.#state.ttft.slots(told) ?? 1);
+  }
+
+  /** Only the figures that somebody asked for: what a decision went by. */
+  known(): Candidate {
+    const { id, weights } = this.deployment;
+    const costUsd = this.#cost === Number.POSITIVE_INFINITY ? undefined : this.#cost;
+    return { target: id, costUsd, ttftMs: this.#ttft?.ms, quality: weights.quality, inFlight: this.inFlight };
+  }
+
+  /** Every figure, for people to see. */
+  figures(): Candidate {
+    this.costUsd;
+    this.knownTtftMs;
+    return this.known();
+  }
+
+  /** Whether it costs more than the client allows. What one's own hour pays for exceeds nothing; an unknown price does. */
+  exceeds(wish: RoutingWish): boolean {
+    const price = this.#context.priceOf(this.deployment);
+    if (price === undefined) return this.placement === "cloud";
+    return (
+      this.costUsd > (wish.maxCostUsd ?? Number.POSITIVE_INFINITY) || exceedsRates(price, this.features, wish.maxPrice)
+    );
   }
 
   get #adequate(): Deployment["adequate"] {

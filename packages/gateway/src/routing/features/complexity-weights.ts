@@ -30,7 +30,10 @@ const sizeOf = ({ scan }: ScoredRequest): number =>
   Math.log2(Math.min(512, Math.max(8, scan.words + scan.codeWords)) / 8);
 
 const isPlain = ({ scan }: ScoredRequest): boolean =>
-  countOf(scan, "reasoning") + countOf(scan, "multiStep") + countOf(scan, "detail") + countOf(scan, "analysisPhrase") ===
+  countOf(scan, "reasoning") +
+    countOf(scan, "multiStep") +
+    countOf(scan, "detail") +
+    countOf(scan, "analysisPhrase") ===
   0;
 
 const routine: ReadonlySet<TaskKind> = new Set<TaskKind>(["classification", "translation", "extraction"]);
@@ -92,7 +95,11 @@ export const complexityWeights: readonly WeightedRow[] = [
   { signal: "multimodal", weight: 0.05, value: ({ hasMedia }) => (hasMedia ? 1 : 0) },
   // A short question, and work that small models do well.
   { signal: "simple_question", weight: -0.05, value: (request) => (isSimple(request) ? 1 : 0) },
-  { signal: "simple_question", weight: -0.1, value: (request) => (isPlain(request) && routine.has(request.task) ? 1 : 0) },
+  {
+    signal: "simple_question",
+    weight: -0.1,
+    value: (request) => (isPlain(request) && routine.has(request.task) ? 1 : 0),
+  },
   {
     signal: "factual_lookup",
     weight: -0.02,

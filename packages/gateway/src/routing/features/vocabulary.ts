@@ -36,7 +36,8 @@ export const vocabulary = {
   output:
     "table, json, yaml, csv, xml, markdown, bullet points, bullets, numbered list, sections, columns, headings, outline, examples, diagram, words or less, word essay, end with, for each, of each, citations, references, assumptions, recommendation, unit tests, docstrings, type hints",
   /** JSON as the form of the answer. */
-  wantsJson: "as json, in json, json object, json array, json format, valid json, return json, json only, json schema, respond json, als json",
+  wantsJson:
+    "as json, in json, json object, json array, json format, valid json, return json, json only, json schema, respond json, als json",
   /** Names of code and of its parts. */
   codeNoun:
     "code, function, method, class, script, api, endpoint, endpoints, regex, sql, program, module, component, python, javascript, typescript, rust, golang, java, kotlin, swift, react, fastapi, django, flask, express, html, css, bash, algorithm, codebase, repository, backend, frontend, microservice, dockerfile, unit test, unit tests, snippet, test suite, failing test, failing tests, tests, linter, compile, 代码, 函数, 程序, コード, 関数, 코드, 함수, stack trace, pull request, c++, funktion, programm, skript, código, función, fonction",
@@ -46,10 +47,14 @@ export const vocabulary = {
   /** Something is to be looked into. */
   analyse:
     "analyze, analyse, analyzing, review, debug, audit, inspect, fix, why does, what does, find the bug, find bugs, explain, vulnerabilities, vulnerability, bug, bugs, traceback, exception, performance, optimize, optimise, 分析, 조사, 분석, 审查, analysiere, prüfe, analyse, analiza, revisa",
-  summarise: "summarize, summarise, summary, tldr, tl dr, condense, key points, recap, 总结, 概括, 摘要, 要約, 요약, zusammenfassung, zusammen, fasse, résume, résumé, resume el, resumen",
-  translate: "translate, translation, 翻译, 翻訳, 번역, übersetze, übersetzung, traduis, traduire, traduce, traducir, in english, to spanish, to french, to german",
-  classify: "classify, classification, 分类, 分類, 분류, categorize, categorise, sentiment, spam or, label the, label each, which category, klassifiziere, classe, clasifica",
-  extract: "extract, extraction, 提取, 抽出, 추출, pull out, named entities, all names, all dates, parse the, extrahiere, extrais, extrae",
+  summarise:
+    "summarize, summarise, summary, tldr, tl dr, condense, key points, recap, 总结, 概括, 摘要, 要約, 요약, zusammenfassung, zusammen, fasse, résume, résumé, resume el, resumen",
+  translate:
+    "translate, translation, 翻译, 翻訳, 번역, übersetze, übersetzung, traduis, traduire, traduce, traducir, in english, to spanish, to french, to german",
+  classify:
+    "classify, classification, 分类, 分類, 분류, categorize, categorise, sentiment, spam or, label the, label each, which category, klassifiziere, classe, clasifica",
+  extract:
+    "extract, extraction, 提取, 抽出, 추출, pull out, named entities, all names, all dates, parse the, extrahiere, extrais, extrae",
   plan: "plan, roadmap, 计划, 計画, 계획, itinerary, strategy, milestones, schedule, break down, action items, next steps, weeks of, organize, prioritize, prioritise, plane, planifie, planifica",
   prose:
     "essay, email, story, poem, blog, article, letter, tweet, slogan, tagline, haiku, speech, headline, subject line, paragraph, cover letter, song, lyrics, press release, gedicht, brief, poème, poema, carta",
