@@ -37,6 +37,8 @@ export interface AdminDeps {
   readonly upstreams: () => unknown;
   readonly prices: () => unknown;
   readonly models: () => readonly ShownModel[];
+  /** Every name of a strategy in force. */
+  readonly strategies: () => readonly string[];
   readonly config: ConfigControl | undefined;
   readonly vault: CredentialVault;
   /** The config in force, as far as stored credentials go. */

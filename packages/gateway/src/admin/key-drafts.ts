@@ -94,6 +94,21 @@ export async function checkOwners(
   }
 }
 
+/** @throws GatewayError `invalid_request` for a strategy that the config in force does not have */
+export function checkStrategies(
+  { strategy, strategies }: Pick<UpdateKeyBody, "strategy" | "strategies">,
+  deps: AdminDeps,
+): void {
+  const known = deps.strategies();
+  const check = (name: string, param: string): void => {
+    if (known.includes(name)) return;
+    const message = `${param} is ${JSON.stringify(name)}: expected one of ${known.join(", ")}.`;
+    throw new GatewayError("invalid_request", message, { param });
+  };
+  if (strategy != null) check(strategy, "strategy");
+  for (const [i, name] of (strategies ?? []).entries()) check(name, `strategies[${i}]`);
+}
+
 /** Removes the budgets and limits that are about nothing but one key or team, given by its id or name. */
 export async function removeRules(changes: DirectoryChanges, kind: "key" | "team", value: string): Promise<void> {
   const page = { limit: 1000, where: { scope: `${kind}:${value}` } };

@@ -1,3 +1,4 @@
+import { strategyAliases } from "@fairlead/contract/routing-names";
 import { randomBytes } from "node:crypto";
 import type { AdminDeps, FirstRun, ShownModel } from "../admin/admin-deps.ts";
 import { isAdminPath, lazyAdmin } from "../admin/lazy-admin.ts";
@@ -101,6 +102,7 @@ export function adminApi(parts: AdminParts): (views: GatewayViews) => AdminApi {
       upstreams: views.upstreams,
       prices: () => shownPrices(views),
       models: () => shownModels(views),
+      strategies: () => [...views.catalogue().strategies.keys(), ...Object.keys(strategyAliases)],
       config: parts.config,
       vault: parts.vault,
       runningConfig: parts.runningConfig,

@@ -17,6 +17,8 @@ const keys: KeyStore = {
 /** Who may use each route. A new route without a row fails the first test. */
 const routes: Readonly<Record<string, "key" | "everyone">> = {
   "POST /v1/chat/completions": "key",
+  "POST /v1/route": "key",
+  "GET /v1/decisions/:id": "key",
   "GET /v1/models": "key",
   "GET /health": "everyone",
   "GET /health/ready": "everyone",
@@ -65,7 +67,8 @@ for (const [route, who] of Object.entries(routes)) {
       }),
       { address: () => undefined },
     );
-    expect(response.status).toBe(who === "everyone" || key === known ? 200 : 401);
+    const admitted = path.includes(":id") ? 404 : 200;
+    expect(response.status).toBe(who === "everyone" || key === known ? admitted : 401);
     await response.text();
   });
 }

@@ -14,7 +14,7 @@ import { may } from "../../keys/roles.ts";
 import type { AdminDeps } from "../admin-deps.ts";
 import type { AdminIdentity } from "../admin-identity.ts";
 import { type AdminRoute, adminRoute, deleted, notFound } from "../admin-route.ts";
-import { changedKey, checkOwners, keyAnswerOf, keyDraft, keyMaterial, removeKey } from "../key-drafts.ts";
+import { changedKey, checkOwners, checkStrategies, keyAnswerOf, keyDraft, keyMaterial, removeKey } from "../key-drafts.ts";
 
 const path = "/admin/v1/keys";
 
@@ -68,6 +68,7 @@ function writeRoutes(deps: AdminDeps): readonly AdminRoute[] {
       answer: createdKeyAnswer,
       status: 201,
       async handle({ body, actor }) {
+        checkStrategies(body, deps);
         const { text, stored } = keyMaterial(deps);
         const key = await directory.change(actor, async (changes) => {
           const draft = keyDraft(body, stored);
@@ -87,6 +88,7 @@ function writeRoutes(deps: AdminDeps): readonly AdminRoute[] {
       body: updateKeyBody,
       answer: keyAnswer,
       async handle({ params, body, actor }) {
+        checkStrategies(body, deps);
         const key = await directory.change(actor, async (changes) => {
           const old = await changes.get("key", params.id);
           if (old === undefined) throw notFound("key", params.id);
