@@ -29,7 +29,8 @@ export interface StrategyParts {
   readonly name: string;
   readonly config: StrategyConfig & { readonly rules: readonly RuleConfig[] };
   readonly at: ConfigPath;
-  readonly source: string;
+  /** Writes the text of its rules; called when somebody asks for it. */
+  readonly source: () => string;
   readonly origin: Strategy["origin"];
 }
 
@@ -144,7 +145,9 @@ export function compileStrategy(
     settings: config.settings,
     rules: compiled.map(({ rule }) => rule),
     control: shareTarget(config.control),
-    source,
+    get source() {
+      return source();
+    },
     origin,
   };
 }

@@ -43,7 +43,7 @@ function laidOver(builtIn: BuiltIn, own: StrategyConfig, faults: Fault[]): Strat
     settings: { ...builtIn.config.settings, ...settings },
     control: own.control ?? builtIn.config.control,
   };
-  const source = withSettings(builtIn, { ...own, settings });
+  const source = (): string => withSettings(builtIn, { ...own, settings });
   return { name: builtIn.name, config, at, source, origin: "config" };
 }
 
@@ -61,7 +61,7 @@ function partsOf(name: StrategyName, own: StrategyConfig, faults: Fault[]): Stra
     );
   }
   if (own.rules !== undefined) {
-    return { name, config: { ...own, rules: own.rules }, at, source: writeStrategy(name, own), origin: "config" };
+    return { name, config: { ...own, rules: own.rules }, at, source: () => writeStrategy(name, own), origin: "config" };
   }
   const builtIn = builtInFiles().get(name);
   if (builtIn !== undefined) return laidOver(builtIn, own, faults);
@@ -101,7 +101,7 @@ export function resolveStrategies(
       name,
       config: rules,
       at: [],
-      source: text,
+      source: () => text,
       origin: "built-in",
     }),
   );
