@@ -49,7 +49,7 @@ test("a whole answer teaches its end only: nobody saw its first token", async ()
   await (await ask(hello)).settled;
   const { latency, ttft, inFlight } = live.deployment(local);
   expect(latency.endToEndMs).toBeDefined();
-  expect([latency.ttftMs, ttft.predict(10, { nowMs: 0, slots: 1, others: 0 }), inFlight]).toEqual([
+  expect([latency.ttftMs, ttft.predict(10, { nowMs: 0, slots: 1, others: 0, inTurn: true }), inFlight]).toEqual([
     undefined,
     undefined,
     0,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Surroundings, TtftPredictor } from "./ttft-predictor.ts";
 
-const at = (nowMs: number, slots?: number, others = 0): Surroundings => ({ nowMs, slots, others });
+const at = (nowMs: number, slots?: number, others = 0): Surroundings => ({ nowMs, slots, others, inTurn: true });
 
 /** Lets one stream after another run alone: `base + perToken × tokens` to the first token, then `decodeMs`. */
 function teach(
@@ -104,6 +104,37 @@ describe("on a busy deployment", () => {
     expect(predictor.predict(100, at(3_000, 4)) ?? 0).toBeGreaterThan(2_900);
     predictor.end(stuck, false, 3_000);
     expect(predictor.predict(100, at(3_000, 4))).toBeCloseTo(idle);
+  });
+
+  test("one that others overtake says nothing of the queue", () => {
+    const predictor = new TtftPredictor();
+    teach(predictor, 20, {});
+    predictor.begin(0, true, at(0, 4));
+    const second = predictor.begin(0, true, at(0, 4));
+    predictor.begin(0, true, at(2_900, 4));
+    expect(predictor.predict(0, at(3_000, 4)) ?? 0).toBeGreaterThan(2_500);
+    predictor.firstToken(second, at(3_000, 4));
+    expect(predictor.predict(0, at(3_000, 4)) ?? 0).toBeLessThan(300);
+  });
+});
+
+describe("in the cloud", () => {
+  const cloud = (nowMs: number): Surroundings => ({ nowMs, slots: undefined, others: 0, inTurn: false });
+
+  test("neither prompts that are being read nor a late answer delay the next request", () => {
+    const predictor = new TtftPredictor();
+    teach(predictor, 20, {});
+    const idle = predictor.predict(100, cloud(0)) ?? 0;
+    for (let i = 0; i < 5; i++) predictor.begin(9_000, true, cloud(0));
+    expect(predictor.predict(100, cloud(9_000))).toBeCloseTo(idle);
+  });
+
+  test("an answer that was slow for once proves no lack of slots", () => {
+    const predictor = new TtftPredictor();
+    teach(predictor, 20, {});
+    const works = Array.from({ length: 6 }, () => predictor.begin(100, true, cloud(0)));
+    for (const work of works) predictor.firstToken(work, cloud(3_000));
+    expect(predictor.slots(undefined)).toBeUndefined();
   });
 });
 
