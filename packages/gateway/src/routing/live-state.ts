@@ -86,7 +86,8 @@ export class LiveState {
     const foreign = engine.foreign(nowMs);
     // Configured slots are the deployment's own, an engine's are for all that it serves.
     const neighbours = slots === undefined ? inFlight - this.deployment(target).inFlight : 0;
-    return { nowMs, slots: slots ?? engine.slots(nowMs), others: neighbours + foreign };
+    const inTurn = target.upstream.placement === "local";
+    return { nowMs, slots: slots ?? engine.slots(nowMs), others: neighbours + foreign, inTurn };
   }
 
   /** An engine's metrics were read. */

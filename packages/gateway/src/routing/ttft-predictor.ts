@@ -9,6 +9,11 @@ export interface Surroundings {
   readonly slots: number | undefined;
   /** Requests on the same engine that are not this deployment's own. */
   readonly others: number;
+  /**
+   * One engine serves requests in turn, so that one waits for those before it. False for a cloud, where a late answer says
+   * nothing of the next one.
+   */
+  readonly inTurn: boolean;
 }
 
 /** An attempt that runs, as the predictor remembers it. Made by `begin`. */
@@ -75,7 +80,8 @@ export class TtftPredictor {
     const plainMs = this.#line.at(this.#ahead(around) + uncachedTokens);
     const waitMs = this.#slotWait(around);
     if (plainMs === undefined || waitMs === undefined) return undefined;
-    return plainMs + waitMs * this.#correction + this.#lateness(around.nowMs);
+    const latenessMs = around.inTurn ? this.#lateness(around.nowMs) : 0;
+    return plainMs + waitMs * this.#correction + latenessMs;
   }
 
   /** A request goes out. Each needs its `end`. */
@@ -103,11 +109,17 @@ export class TtftPredictor {
 
   /** The first token of a stream came. */
   firstToken(work: RunningWork, around: Surroundings): void {
+    const [oldest] = this.#awaiting;
     if (!this.#leaveQueue(work)) return;
+    // Whoever is overtaken says nothing of the queue any more.
+    if (oldest !== undefined && oldest !== work) {
+      this.#awaiting.delete(oldest);
+      this.#awaiting.add(oldest);
+    }
     this.#decoding++;
     work.firstMs = around.nowMs;
     const ms = around.nowMs - work.beganMs;
-    const waited = around.slots === undefined && this.#watchSlots(work, ms, around.others);
+    const waited = around.inTurn && around.slots === undefined && this.#watchSlots(work, ms, around.others);
     if (work.slotWaitMs === 0) {
       if (!waited) this.#line.learn(work.tokensAhead, ms);
     } else if (work.slotWaitMs !== undefined) {
@@ -137,7 +149,8 @@ export class TtftPredictor {
   }
 
   /** Tokens that are read before a new request's own: while slots are free, those of all that wait for a first token. */
-  #ahead({ slots, others }: Surroundings): number {
+  #ahead({ slots, others, inTurn }: Surroundings): number {
+    if (!inTurn) return 0;
     const known = this.slots(slots);
     return known !== undefined && this.inFlight + others >= known ? 0 : this.#awaitingTokens;
   }
@@ -155,7 +168,7 @@ export class TtftPredictor {
   /** How much later than predicted the oldest one already is: whoever comes now stands behind it. */
   #lateness(nowMs: number): number {
     if (this.#awaiting.size === 0) return 0;
-    const oldest = this.#awaiting.values().next().value;
+    const [oldest] = this.#awaiting;
     if (oldest?.expectedMs === undefined) return 0;
     return Math.max(0, nowMs - oldest.beganMs - oldest.expectedMs);
   }

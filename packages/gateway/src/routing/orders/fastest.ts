@@ -13,7 +13,10 @@ const behindMs = 1e12;
  * that, those of which no first token is known follow the others, by their time to the end.
  */
 export const fastest: Order = (views) =>
-  groupBy(views, rankMs, (ms, best) => ms <= Math.max(best * sameShare, best + sameMs));
+  groupBy(views, rankMs, (rank, best) => {
+    const offset = best >= behindMs ? behindMs : 0;
+    return rank - offset <= Math.max((best - offset) * sameShare, best - offset + sameMs);
+  });
 
 function rankMs(view: TargetView): number {
   if (view.untried) return Number.NEGATIVE_INFINITY;
