@@ -1,5 +1,5 @@
-import { strategyAliases } from "@fairlead/contract/routing-names";
 import { randomBytes } from "node:crypto";
+import { strategyAliases } from "@fairlead/contract/routing-names";
 import type { AdminDeps, FirstRun, ShownModel } from "../admin/admin-deps.ts";
 import { isAdminPath, lazyAdmin } from "../admin/lazy-admin.ts";
 import type { GatewayViews } from "../build-gateway.ts";

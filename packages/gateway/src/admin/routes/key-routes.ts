@@ -14,7 +14,15 @@ import { may } from "../../keys/roles.ts";
 import type { AdminDeps } from "../admin-deps.ts";
 import type { AdminIdentity } from "../admin-identity.ts";
 import { type AdminRoute, adminRoute, deleted, notFound } from "../admin-route.ts";
-import { changedKey, checkOwners, checkStrategies, keyAnswerOf, keyDraft, keyMaterial, removeKey } from "../key-drafts.ts";
+import {
+  changedKey,
+  checkOwners,
+  checkStrategies,
+  keyAnswerOf,
+  keyDraft,
+  keyMaterial,
+  removeKey,
+} from "../key-drafts.ts";
 
 const path = "/admin/v1/keys";
 

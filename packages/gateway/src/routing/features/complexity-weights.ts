@@ -44,24 +44,24 @@ const routine: ReadonlySet<TaskKind> = new Set<TaskKind>(["classification", "tra
  */
 export const complexityWeights: readonly WeightedRow[] = [
   // Longer asks are harder in every set there is; more than half of what the score knows.
-  { signal: "length", weight: 0.045, value: sizeOf },
+  { signal: "length", weight: 0.05, value: sizeOf },
   // Quantities set against each other: "twice as many as", "per", "remaining".
   { signal: "constraints", weight: 0.03, value: ({ scan }) => doublings(countOf(scan, "relation"), 8) },
   // Conditions and limits: "must", "exactly", "unless".
-  { signal: "constraints", weight: 0.018, value: ({ scan }) => doublings(countOf(scan, "constraint"), 12) },
+  { signal: "constraints", weight: 0.012, value: ({ scan }) => doublings(countOf(scan, "constraint"), 12) },
   // Numbers in prose.
-  { signal: "digits", weight: 0.01, value: ({ scan }) => doublings(scan.numbers, 16) },
+  { signal: "digits", weight: 0.006, value: ({ scan }) => doublings(scan.numbers, 16) },
   // Strings and numbers in code: data that has to be followed through.
-  { signal: "digits", weight: 0.015, value: ({ scan }) => doublings(scan.literalCharacters, 256) },
+  { signal: "digits", weight: 0.02, value: ({ scan }) => doublings(scan.literalCharacters, 256) },
   // Formulas.
-  { signal: "math", weight: 0.008, value: ({ scan }) => doublings(scan.mathSymbols, 16) },
+  { signal: "math", weight: 0.004, value: ({ scan }) => doublings(scan.mathSymbols, 16) },
   // ---
   // Terms of mathematics.
   { signal: "math", weight: 0.015, value: ({ scan }) => doublings(countOf(scan, "math"), 6) },
   // "Which of these is NOT".
   { signal: "constraints", weight: 0.01, value: ({ scan }) => doublings(countOf(scan, "negation"), 4) },
   // "Step by step", "work out".
-  { signal: "multi_step_reasoning", weight: 0.16, value: ({ scan }) => Math.min(1, countOf(scan, "multiStep")) },
+  { signal: "multi_step_reasoning", weight: 0.2, value: ({ scan }) => Math.min(1, countOf(scan, "multiStep")) },
   // "Comprehensive analysis", "pros and cons".
   { signal: "analysis_phrase", weight: 0.16, value: ({ scan }) => Math.min(1, countOf(scan, "analysisPhrase")) },
   // "In detail", "thorough".

@@ -1,0 +1,39 @@
+import type { ChatRequest } from "../../packages/gateway/src/core/chat.ts";
+import { extractFeatures } from "../../packages/gateway/src/routing/features/extract-features.ts";
+import { seededRandom } from "./seeded-random.ts";
+
+/** A chat of one user message, as most benchmarks send it. */
+export function requestOf(prompt: string): ChatRequest {
+  return {
+    model: undefined,
+    messages: [{ role: "user", content: [{ type: "text", text: prompt }] }],
+    tools: [],
+    toolChoice: undefined,
+    parallelToolCalls: undefined,
+    maxTokens: undefined,
+    temperature: undefined,
+    topP: undefined,
+    topK: undefined,
+    stop: [],
+    responseFormat: undefined,
+    reasoningEffort: undefined,
+    stream: false,
+    includeUsage: false,
+    endUser: undefined,
+    serviceTier: undefined,
+    needs: new Set(),
+    extra: {},
+  };
+}
+
+/** Each router's scores of the prompts, in their order. */
+export function scorePrompts(prompts: readonly string[]): Readonly<Record<string, Float64Array>> {
+  const random = seededRandom(1);
+  const features = prompts.map((prompt) => extractFeatures(requestOf(prompt)));
+  return {
+    random: Float64Array.from(prompts, () => random()),
+    length: Float64Array.from(prompts, (prompt) => prompt.length),
+    complexity_rules: Float64Array.from(features, ({ complexityRules }) => complexityRules),
+    complexity: Float64Array.from(features, ({ complexity }) => complexity),
+  };
+}
