@@ -31,6 +31,7 @@ import { MemoryCounterStore } from "./stores/memory/memory-counter-store.ts";
 import { MemoryLedgerStore } from "./stores/memory/memory-ledger-store.ts";
 import { DecisionRing } from "./telemetry/decision-ring.ts";
 import type { Sink } from "./telemetry/sink.ts";
+import { LoadScraper } from "./upstreams/load-scraper.ts";
 import { type ProbeResult, Prober } from "./upstreams/prober.ts";
 import { adoptServedModel } from "./upstreams/served-model.ts";
 import { FetchTransport, type Transport } from "./upstreams/transport.ts";
@@ -158,6 +159,16 @@ export function buildGateway(parts: GatewayParts): Gateway {
     const added = budgets.all.filter(({ account }) => !known.has(account));
     if (added.length > 0) for (const listen of budgetListeners) listen(added);
   };
+  const startScraper = ({ upstreams }: Snapshot): LoadScraper => {
+    const scraper = new LoadScraper({
+      transport,
+      clock,
+      fraction: randomness.fraction,
+      found: ({ name }, load, slots) => live.noteLoad(name, load, slots, clock.monotonicMs()),
+    });
+    scraper.start(upstreams);
+    return scraper;
+  };
   const startProber = ({ upstreams, catalogue: { deployments } }: Snapshot): Prober => {
     const prober = new Prober({
       transport,
@@ -179,6 +190,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   let current: Snapshot = parts;
   let chat = chatDeps(current);
   let prober = startProber(current);
+  let scraper = startScraper(current);
   setBudgets(current);
 
   const views: GatewayViews = {
@@ -216,6 +228,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     watch,
     apply(snapshot) {
       prober.stop();
+      scraper.stop();
       current = snapshot;
       chat = chatDeps(snapshot);
       setBudgets(snapshot);
@@ -223,6 +236,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       routing.follow(snapshot.catalogue);
       decisions.resize(snapshot.keptDecisions ?? 0);
       prober = startProber(snapshot);
+      scraper = startScraper(snapshot);
     },
     setRules(rules) {
       stored = rules;
@@ -245,6 +259,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     },
     async close() {
       prober.stop();
+      scraper.stop();
       await ledger.flush();
       await ledger.close();
       for (const sink of sinks) await sink.close();
