@@ -139,9 +139,9 @@ function teamCommands(open: Open, finish: Finish): Command {
     .option("--model <name>", "model its keys may use; several times for more (default: all)", several)
     .option("--tag <tag>", "added to the tags of its keys; several times for more", several)
     .option("--local-only", "its prompts never leave self-hosted upstreams")
-    .action(async (name: string, { json, url, token, ...options }: Common & TeamOptions) => {
+    .action(async (name: string, { json, url, token, dir, ...options }: Common & TeamOptions) => {
       const { createTeam } = await import("./teams.ts");
-      finish(await createTeam(await open({ url, token }), name, options, json));
+      finish(await createTeam(await open({ url, token, dir }), name, options, json));
     });
   add("delete", "delete a team")
     .argument("<team>", "id or name")

@@ -24,7 +24,7 @@ function choices({ extra }: ChatRequest): number {
 /** What a target probably uses. `predicted` is the output the model is likely to give to such a request. */
 export function likely(request: ChatRequest, features: Features, predicted: number): Forecast {
   const outputTokens = Math.min(predicted, features.requestedMaxTokens ?? Number.POSITIVE_INFINITY);
-  return { inputTokens: features.windowTokens, outputTokens: Math.ceil(outputTokens * choices(request)) };
+  return { inputTokens: features.inputTokens, outputTokens: Math.ceil(outputTokens * choices(request)) };
 }
 
 /**
