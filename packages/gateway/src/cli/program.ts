@@ -8,6 +8,7 @@ import { importCommand } from "./import-command.ts";
 import { prepareConfig, type ServeOptions } from "./load.ts";
 import { serve } from "./serve.ts";
 import { StartError } from "./start-error.ts";
+import { strategiesCommand } from "./strategies.ts";
 
 /** Ends of the process: 0 all is well, 1 something failed, 2 the call or the config is wrong. */
 const exit = { ok: 0, failed: 1, wrong: 2 } as const;
@@ -80,6 +81,7 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
   root.addCommand(config);
   for (const command of adminCommands(env, finish)) root.addCommand(command);
   root.addCommand(importCommand(finish));
+  root.addCommand(strategiesCommand(env, finish));
   root.addCommand(
     new Command("simulate")
       .description("run a simulated upstream")
