@@ -9,6 +9,7 @@ import { prepareConfig, type ServeOptions } from "./load.ts";
 import { routeCommand } from "./route-command.ts";
 import { serve } from "./serve.ts";
 import { StartError } from "./start-error.ts";
+import { strategiesCommand } from "./strategies.ts";
 
 /** Ends of the process: 0 all is well, 1 something failed, 2 the call or the config is wrong. */
 const exit = { ok: 0, failed: 1, wrong: 2 } as const;
@@ -82,6 +83,7 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
   for (const command of adminCommands(env, finish)) root.addCommand(command);
   root.addCommand(routeCommand(env, finish));
   root.addCommand(importCommand(finish));
+  root.addCommand(strategiesCommand(env, finish));
   root.addCommand(
     new Command("simulate")
       .description("run a simulated upstream")

@@ -39,7 +39,7 @@ function neededHeaders(node: ASTNode): readonly string[] {
     case "!_":
     case "-_":
       return neededHeaders(node.args);
-    case "&&":
+    // Not `&&` and `||`: one side may decide without the other.
     case "==":
     case "!=":
     case "<":
@@ -76,7 +76,7 @@ function testOf(program: ParseResult, scope: ConditionScope): Condition {
   const { ast } = program;
   if ((ast.op !== "||" && ast.op !== "&&") || !ast.input.includes("headers")) return leafTest(program, scope);
   const [left, right] = ast.args.map((side) => {
-    const part = scope.environment.parse(ast.input.slice(side.start, side.end));
+    const part = scope.environment.parse(serialize(side));
     part.check();
     return testOf(part, scope);
   }) as [Condition, Condition];

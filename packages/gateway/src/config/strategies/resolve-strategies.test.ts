@@ -239,6 +239,10 @@ describe("selections that can never select anything are refused", () => {
       "{ targets: [qwen2.5-8b] }",
       '4:40 strategies.mine.rules[0].prefer.targets[0]: "qwen2.5-8b" names nothing that is configured (qwen2.5-7b?)',
     ],
+    [
+      '{ targets: ["@autocloud"] }',
+      '4:40 strategies.mine.rules[0].prefer.targets[0]: "@autocloud" is no list (@autoCloud?)',
+    ],
     ["{ tags: [coed] }", '4:37 strategies.mine.rules[0].prefer.tags[0]: nobody has the tag "coed" (code?)'],
     ["{ tags: [code, premium] }", "4:36 strategies.mine.rules[0].prefer.tags: none of the"],
     [

@@ -5,6 +5,7 @@ import {
   strategyAliases,
 } from "@fairlead/contract/routing-names";
 import type { StrategyConfig } from "@fairlead/contract/strategy-schema";
+import type { Deployment } from "../../core/deployment.ts";
 import type { Strategy } from "../../core/strategy.ts";
 import { nearNames } from "../../lib/near-names.ts";
 import type { ConfigPath, Fault } from "../config-error.ts";
@@ -15,6 +16,7 @@ import type { NameResolver } from "../resolve-names.ts";
 import { type BuiltIn, builtInFiles, isBuiltInRule } from "./built-in-strategies.ts";
 import { compileStrategy, type StrategyContext, type StrategyParts } from "./compile-strategy.ts";
 import type { Settings } from "./condition-scope.ts";
+import { listReferences } from "./target-lists.ts";
 import { withSettings, writeStrategy } from "./write-strategy.ts";
 
 function settingFaults(settings: Settings, builtIn: BuiltIn, at: ConfigPath): readonly Fault[] {
@@ -74,6 +76,21 @@ function restrictedStrategies(config: FairleadConfig): ReadonlySet<string> {
   return new Set(routes.flatMap(({ strategy }) => strategy ?? []));
 }
 
+const knownLists = ["@local", "@cloud", ...Object.keys(listReferences)];
+
+const isUnknownList = (reference: string): boolean => reference.startsWith("@") && !knownLists.includes(reference);
+
+function unknownList(reference: string, at: ConfigPath, { faults, source }: Resolution): readonly Deployment[] {
+  const what = `${showValue(source, at, reference)} is no list`;
+  faults.push({
+    at,
+    what,
+    expected: `one of ${knownLists.join(", ")}`,
+    suggestion: nearNames(reference, knownLists)[0],
+  });
+  return [];
+}
+
 /** Compiles every strategy: the built-in ones, with the config's own in their place or laid over them, and then its others. */
 export function resolveStrategies(
   config: FairleadConfig,
@@ -91,7 +108,10 @@ export function resolveStrategies(
       longContext: list("longContext"),
       fallback: list("fallback"),
     },
-    names: (references, at) => references.flatMap((reference) => names.find(reference, at)),
+    names: (references, at) =>
+      references.flatMap((reference) =>
+        isUnknownList(reference) ? unknownList(reference, at, notes) : names.find(reference, at),
+      ),
     faults: notes.faults,
     isGeneric: isBuiltInRule,
     restricted: restrictedStrategies(config),
