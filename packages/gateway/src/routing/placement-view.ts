@@ -29,7 +29,7 @@ export class PlacementView implements PlacementFacts {
     return this.#views.reduce((sum, view) => sum + view.inFlight, 0);
   }
 
-  /** A ready target that is idle and was never measured might be fast: nobody knows, so nothing leaves on a guess. */
+  /** A ready target that was never measured and has no queue might be fast: nobody knows, so nothing leaves on a guess. */
   get ttftMs(): number {
     let least = Number.POSITIVE_INFINITY;
     let isReady = false;
@@ -37,7 +37,7 @@ export class PlacementView implements PlacementFacts {
       if (!view.ready) continue;
       isReady = true;
       const ms = view.knownTtftMs;
-      if (ms === undefined && view.inFlight === 0) return 0;
+      if (ms === undefined && view.queueDepth === 0) return 0;
       if (ms !== undefined && ms < least) least = ms;
     }
     return isReady && least === Number.POSITIVE_INFINITY ? 0 : least;

@@ -112,6 +112,22 @@ describe("queues", () => {
   });
 });
 
+test("clients that never stream spill too: where slots are known, whole answers tell how long one waits for them", () => {
+  const live = liveState();
+  const work = { inputTokens: 10, conversationHash: 0, streams: false };
+  for (let i = 0; i < 3; i++) live.begin(local, work, i * 4_000).end("success", 50, (i + 1) * 4_000);
+  const ttftMs = (): number => new PlacementView(views([local], live, { nowMs: 20_000 })).ttftMs;
+  const running = [live.begin(local, work, 20_000)];
+  expect(ttftMs()).toBe(0);
+  running.push(live.begin(local, work, 20_000));
+  // Both slots are taken for four seconds: one is free after two of them.
+  expect(ttftMs()).toBeCloseTo(2_000);
+  live.begin(local, work, 20_000);
+  expect(ttftMs()).toBeCloseTo(4_000);
+  for (const attempt of running) attempt.end("success", 50, 24_000);
+  expect(ttftMs()).toBe(0);
+});
+
 describe("a warm conversation", () => {
   const conversation = { conversationHash: 77, inputTokens: 2_000 };
   const priced = { priceOf: () => priceOf(1, 10), features: conversation };
@@ -195,11 +211,11 @@ describe("a placement", () => {
     expect(all().ttftMs).toBe(Infinity);
   });
 
-  test("nobody knows while one that is idle was never measured", () => {
+  test("nobody knows while one that has no queue was never measured", () => {
     const live = liveState();
     runStream(live, local, 0, { ttftMs: 900 });
     expect(new PlacementView(views([local, other], live)).ttftMs).toBe(0);
-    live.begin(other, { inputTokens: 10, conversationHash: 0, streams: true }, 0);
+    for (let i = 0; i < 3; i++) live.begin(other, { inputTokens: 10, conversationHash: 0, streams: true }, 0);
     expect(new PlacementView(views([local, other], live, { nowMs: 2_000 })).ttftMs).toBeCloseTo(900);
     expect(new PlacementView([]).ttftMs).toBe(Infinity);
   });

@@ -9,6 +9,7 @@ import { noUsage } from "../core/usage.ts";
 import type { DeploymentState } from "./deployment-state.ts";
 import { exceedsRates } from "./exceeds-rates.ts";
 import type { LiveState } from "./live-state.ts";
+import type { Surroundings } from "./ttft-predictor.ts";
 
 /** What views of one request are made from. */
 export interface ViewContext {
@@ -42,6 +43,7 @@ export class TargetView implements TargetFacts {
   #cost: number | undefined;
   #ttft: { readonly ms: number | undefined } | undefined;
   #output: number | undefined;
+  #surroundings: Surroundings | undefined;
 
   constructor(deployment: Deployment, context: ViewContext) {
     this.deployment = deployment;
@@ -135,7 +137,8 @@ export class TargetView implements TargetFacts {
   get knownLatencyMs(): number | undefined {
     const { msPerToken, endToEndMs } = this.#state.latency;
     const ttftMs = this.knownTtftMs;
-    return ttftMs === undefined || msPerToken === undefined ? endToEndMs : ttftMs + this.outputTokens * msPerToken;
+    if (ttftMs !== undefined && msPerToken !== undefined) return ttftMs + this.outputTokens * msPerToken;
+    return endToEndMs === undefined ? undefined : endToEndMs + (this.#sawFirstTokens ? 0 : this.ttftMs);
   }
 
   get tokensPerSecond(): number {
@@ -152,10 +155,9 @@ export class TargetView implements TargetFacts {
 
   get queueDepth(): number {
     const { live, nowMs } = this.#context;
-    const { slots: told, others } = live.surroundings(this.deployment, nowMs);
-    const slots = this.#state.ttft.slots(told);
-    if (slots !== undefined) return Math.max(0, this.inFlight + others - slots);
-    return live.engine(this.upstream).waiting(nowMs) ?? 0;
+    const { slots } = this;
+    if (slots === undefined) return live.engine(this.upstream).waiting(nowMs) ?? 0;
+    return Math.max(0, this.#onEngine - slots);
   }
 
   get quality(): number {
@@ -189,21 +191,40 @@ export class TargetView implements TargetFacts {
 
   /**
    * `knownTtftMs` for comparing targets: it shrinks while nobody asks the target, so that one that was slow once comes
-   * back to be measured. All shrink alike where there is no traffic, which leaves their order.
+   * back to be measured. All shrink alike where there is no traffic, which leaves their order. Undefined where only whole
+   * answers were seen, even while a wait is known.
    */
   get hopedTtftMs(): number | undefined {
     const ms = this.knownTtftMs;
     const { lastBegunMs } = this.#state;
-    if (ms === undefined || lastBegunMs === undefined) return ms;
+    if (ms === undefined || lastBegunMs === undefined || !this.#sawFirstTokens) return undefined;
     const idleMs = this.#context.nowMs - lastBegunMs - freshMs;
     return idleMs <= 0 ? ms : ms * 0.5 ** (idleMs / hopeHalfLifeMs);
   }
 
+  /** Requests it works on at once: configured, told by its engine, or found out; undefined while nobody knows. */
+  get slots(): number | undefined {
+    return this.#state.ttft.slots(this.#around.slots);
+  }
+
   /** Share of its slots that are taken, as far as they are known; else its running requests. More is busier. */
   get occupancy(): number {
+    return this.#onEngine / (this.slots ?? 1);
+  }
+
+  /** All that compete for its slots. */
+  get #onEngine(): number {
+    return this.inFlight + this.#around.others;
+  }
+
+  get #around(): Surroundings {
     const { live, nowMs } = this.#context;
-    const { slots: told, others } = live.surroundings(this.deployment, nowMs);
-    return (this.inFlight + others) / (this.#state.ttft.slots(told) ?? 1);
+    this.#surroundings ??= live.surroundings(this.deployment, nowMs);
+    return this.#surroundings;
+  }
+
+  get #sawFirstTokens(): boolean {
+    return this.#state.latency.ttftMs !== undefined;
   }
 
   /** Only the figures that somebody asked for: what a decision went by. */
@@ -238,8 +259,7 @@ export class TargetView implements TargetFacts {
   }
 
   #predictTtft(): number | undefined {
-    const { live, nowMs } = this.#context;
-    return this.#state.ttft.predict(this.#uncachedTokens, live.surroundings(this.deployment, nowMs));
+    return this.#state.ttft.predict(this.#uncachedTokens, this.#around);
   }
 
   #computeCost(): number {

@@ -75,13 +75,16 @@ export class TtftPredictor {
     return told ?? (this.#watchedSlots === undefined ? undefined : Math.max(1, Math.round(this.#watchedSlots)));
   }
 
-  /** Milliseconds to the first token of a request with so many tokens to read; undefined while nobody knows. */
+  /**
+   * Milliseconds to the first token of a request with so many tokens to read; undefined while nobody knows. Where only whole
+   * answers were seen, the wait for a slot is all that is known, and nothing is while one is free.
+   */
   predict(uncachedTokens: number, around: Surroundings): number | undefined {
     const plainMs = this.#line.at(this.#ahead(around) + uncachedTokens);
     const waitMs = this.#slotWait(around);
-    if (plainMs === undefined || waitMs === undefined) return undefined;
+    if (waitMs === undefined || (plainMs === undefined && waitMs === 0)) return undefined;
     const latenessMs = around.inTurn ? this.#lateness(around.nowMs) : 0;
-    return plainMs + waitMs * this.#correction + latenessMs;
+    return (plainMs ?? 0) + waitMs * this.#correction + latenessMs;
   }
 
   /** A request goes out. Each needs its `end`. */
@@ -123,7 +126,7 @@ export class TtftPredictor {
     if (work.slotWaitMs === 0) {
       if (!waited) this.#line.learn(work.tokensAhead, ms);
     } else if (work.slotWaitMs !== undefined) {
-      this.#correct(work.uncachedTokens, work.slotWaitMs, ms);
+      this.#correct(work.slotWaitMs, ms - (this.#line.at(work.uncachedTokens) ?? 0));
     }
   }
 
@@ -136,7 +139,10 @@ export class TtftPredictor {
       this.#serviceMs.learn(nowMs - work.firstMs + prefillMs);
     } else if (!work.streams) {
       this.#whole--;
-      if (complete && work.slotWaitMs === 0) this.#serviceMs.learn(nowMs - work.beganMs);
+      if (!complete || work.slotWaitMs === undefined) return;
+      const ms = nowMs - work.beganMs;
+      if (work.slotWaitMs === 0) this.#serviceMs.learn(ms);
+      else this.#correct(work.slotWaitMs, ms - (this.#serviceMs.value ?? 0));
     } else {
       this.#leaveQueue(work);
     }
@@ -186,9 +192,8 @@ export class TtftPredictor {
     return waited;
   }
 
-  #correct(uncachedTokens: number, predictedWaitMs: number, ms: number): void {
-    const waitedFor = Math.max(0, ms - (this.#line.at(uncachedTokens) ?? 0));
-    const ratio = (waitedFor + smallWaitMs) / (predictedWaitMs + smallWaitMs);
+  #correct(predictedMs: number, waitedMs: number): void {
+    const ratio = (Math.max(0, waitedMs) + smallWaitMs) / (predictedMs + smallWaitMs);
     const step = ratio > this.#correction ? learnWorse : learnBetter;
     const next = this.#correction + step * (ratio - this.#correction);
     this.#correction = Math.min(mostCorrection, Math.max(leastCorrection, next));

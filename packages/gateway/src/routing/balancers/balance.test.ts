@@ -186,7 +186,7 @@ describe("prefix_hash", () => {
     const counts = [0, 0, 0, 0];
     for (let i = 1; i <= 200; i++) {
       const [first] = balance("prefix_hash", views(targets, live), ask({ conversationHash: 42 }));
-      const at = targets.findIndex((target) => target === first?.deployment);
+      const at = first === undefined ? -1 : targets.indexOf(first.deployment);
       counts[at] = (counts[at] ?? 0) + 1;
       occupy(live, targets[at], 1);
       expect(Math.max(...counts)).toBeLessThanOrEqual(Math.ceil((1.25 * i) / 4));

@@ -10,7 +10,7 @@ type Measure = (view: TargetView) => number;
 /**
  * The better of two random targets by predicted time to the first token; one that has the conversation in its cache is always
  * compared too, for chance must not lose a warm cache. A target that was never asked comes first, once. The others follow, best
- * first. Where no first tokens are known (only whole answers), time to the end times what runs there stands in.
+ * first. Where no first tokens are known (only whole answers), time to the end stands in, and what runs there.
  */
 export const peakEwma: Balancer = (group, ask) => {
   if (group.length < 2) return group;
@@ -26,7 +26,8 @@ function measureFor(group: readonly TargetView[]): Measure {
     return (view) => view.hopedTtftMs ?? 0;
   }
   if (group.every((view) => view.untried || view.knownLatencyMs !== undefined)) {
-    return (view) => (view.knownLatencyMs ?? 0) * (1 + view.occupancy);
+    // Where slots are known, the wait for one is in it already.
+    return (view) => (view.knownLatencyMs ?? 0) * (view.slots === undefined ? 1 + view.inFlight : 1);
   }
   return (view) => view.inFlight;
 }

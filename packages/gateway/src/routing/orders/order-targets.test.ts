@@ -102,6 +102,18 @@ describe("fastest", () => {
   });
 });
 
+test("fastest: a full target whose wait is known does not come before a free one of which less is known", () => {
+  const live = liveState();
+  const [full, free] = [
+    { ...a, slots: 1 },
+    { ...b, slots: 1 },
+  ];
+  const work = { inputTokens: 10, conversationHash: 0, streams: false };
+  for (const target of [full, free]) live.begin(target, work, 0).end("success", 10, 900);
+  live.begin(full, work, 1_000);
+  expect(ordered([full, free], ["fastest"], { nowMs: 1_000 }, live)).toEqual([["b"], ["a"]]);
+});
+
 test("quality and window: highest first, equals together", () => {
   const with_ = (target: Deployment, quality: number, contextWindow: number | undefined): Deployment => ({
     ...target,
