@@ -53,7 +53,11 @@ const estimators: Readonly<Record<string, (text: string) => number>> = {
 };
 
 console.log("\nmean error against o200k_base, percent of the true count");
-console.log(`${"class".padEnd(28)}${Object.keys(estimators).map((name) => name.padStart(16)).join("")}`);
+console.log(
+  `${"class".padEnd(28)}${Object.keys(estimators)
+    .map((name) => name.padStart(16))
+    .join("")}`,
+);
 const errors = sampleTexts().map(({ name, samples }) => {
   const truth = samples.map((text) => encode(text).length);
   const byEstimator = Object.fromEntries(

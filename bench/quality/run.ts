@@ -130,7 +130,15 @@ function run(): void {
   for (const { set, router, share } of shares) say(`${set.padEnd(30)}${router.padEnd(18)}${percent(share)}`);
   const worstShareError = Math.max(...shares.map(({ share }) => Math.abs(share - 0.3)));
   console.log(
-    JSON.stringify({ bench: "quality", means: summary, fitted: fittedRows, reported: reportedRows, whole: wholeRows, shares, worstShareError }),
+    JSON.stringify({
+      bench: "quality",
+      means: summary,
+      fitted: fittedRows,
+      reported: reportedRows,
+      whole: wholeRows,
+      shares,
+      worstShareError,
+    }),
   );
 }
 

@@ -118,7 +118,8 @@ export function estimateTokens(text: string, from = 0, to: number = text.length)
     }
     previous = kind;
   }
-  if (run >= shortestBlob && runChanges > run * blobChangesPerCharacter) tokens = runTokens + run * tokensPerBlobCharacter;
+  if (run >= shortestBlob && runChanges > run * blobChangesPerCharacter)
+    tokens = runTokens + run * tokensPerBlobCharacter;
   if (foreignLetters * 1_000 > (to - from) * foreignPerThousand) tokens += foreignTokens;
   return tokens;
 }

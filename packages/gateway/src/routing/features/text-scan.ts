@@ -193,7 +193,7 @@ export class TextScan {
             // "3.5" and "a.b" end no sentence; what follows is not known yet, so only what is before is asked.
             if (previous === letter) sentences++;
           }
-                    if (at - lineStart - indent === 1 && previousCode >= 65 && previousCode <= 90) choices++;
+          if (at - lineStart - indent === 1 && previousCode >= 65 && previousCode <= 90) choices++;
           this.#before = this.#beforeThat = this.#sentenceWords = 0;
           break;
         case codeSymbol:
@@ -334,7 +334,8 @@ export class TextScan {
       }
     }
     // Japanese writes Chinese characters too; its own syllables decide.
-    if (letters * 3 > this.#latinLetters && best >= 0) return best === 0 && this.#scriptCounts[1]! > 0 ? "ja" : scripts[best]!;
+    if (letters * 3 > this.#latinLetters && best >= 0)
+      return best === 0 && this.#scriptCounts[1]! > 0 ? "ja" : scripts[best]!;
     let language = -1;
     let top = 0;
     let second = 0;

@@ -11,10 +11,10 @@ export const vocabulary = {
     "step by step, 一步, 逐步, 단계, reason step, chain of thought, work out, work through, think through, one by one, show your work, schritt für schritt, étape par étape, paso a paso",
   /** An analysis that goes deep, in so many words. */
   analysisPhrase:
-    "analyze in depth, analyse in depth, comprehensive analysis, in-depth analysis, depth analysis, detailed analysis, thorough analysis, root cause, trade offs, pros and cons, tiefgehende analyse, analyse approfondie, análisis exhaustivo",
+    "analyze in depth, in depth, comprehensive analysis, in-depth analysis, depth analysis, detailed analysis, thorough analysis, root cause, trade offs, pros and cons, tiefgehende analyse, analyse approfondie, análisis exhaustivo",
   /** An explanation in detail. */
   detail:
-    "in detail, detailed, 详细, 詳細, 자세, thorough, thoroughly, comprehensive, comprehensively, elaborate, in depth, explain why, explain how, explain the, ausführlich, en détail, detalladamente",
+    "in detail, detailed, 详细, 詳細, 자세, thorough, thoroughly, comprehensive, comprehensively, elaborate, explain why, explain how, explain the, ausführlich, en détail, detalladamente",
   /** The middling key phrases of the rules. */
   explain: "explain describe 解释 説明 설명 summarize summarise erkläre beschreibe explique décris explica describe",
   /** The low key phrases of the rules. */
@@ -29,14 +29,15 @@ export const vocabulary = {
   math: "equation equations integral derivative matrix probability polynomial theorem triangle prime integer integers algebra geometry logarithm radius vector modulo divisible factorial permutation permutations subset subsets quadratic hypotenuse circumference eigenvalue converge converges calculate compute sqrt frac sum gleichung wahrscheinlichkeit équation probabilité ecuación probabilidad",
   /** What specialists speak of. */
   domain:
-    "plaintiff defendant statute jurisdiction liability tort fiduciary indictment constitutional diagnosis prognosis patient symptoms clinical dosage pathology syndrome renal cardiac enzyme protein genome receptor antibody quantum thermodynamic enthalpy relativity entropy electron voltage isotope molar amortization derivative equity taxable audit accounting compliance gdpr hipaa regulatory epidemiology macroeconomic monetary econometric regression bayesian cryptography concurrency distributed consensus kernel compiler vulnerability vulnerabilities architecture",
+    "plaintiff defendant statute jurisdiction liability tort fiduciary indictment constitutional diagnosis prognosis patient symptoms clinical dosage pathology syndrome renal cardiac enzyme protein genome receptor antibody quantum thermodynamic enthalpy relativity entropy electron voltage isotope molar amortization derivative equity taxable audit accounting compliance gdpr hipaa regulatory epidemiology macroeconomic monetary econometric regression bayesian cryptography concurrency distributed consensus kernel compiler vulnerability vulnerabilities security architecture",
   /** Denials turn a question around. */
   negation: "not, never, incorrect, false, except, cannot, least likely, doesn't, isn't, neither",
   /** How the answer is to look. */
   output:
     "table, json, yaml, csv, xml, markdown, bullet points, bullets, numbered list, sections, columns, headings, outline, examples, diagram, words or less, word essay, end with, for each, of each, citations, references, assumptions, recommendation, unit tests, docstrings, type hints",
   /** JSON as the form of the answer. */
-  wantsJson: "as json, in json, json object, json array, json format, valid json, return json, json only, json schema, respond json, als json",
+  wantsJson:
+    "as json, in json, json object, json array, json format, valid json, return json, json only, json schema, respond json, als json",
   /** Names of code and of its parts. */
   codeNoun:
     "code, function, method, class, script, api, endpoint, endpoints, regex, sql, program, module, component, python, javascript, typescript, rust, golang, java, kotlin, swift, react, fastapi, django, flask, express, html, css, bash, algorithm, codebase, repository, backend, frontend, microservice, dockerfile, unit test, unit tests, snippet, test suite, failing test, failing tests, tests, linter, compile, 代码, 函数, 程序, コード, 関数, 코드, 함수, stack trace, pull request, c++, funktion, programm, skript, código, función, fonction",
@@ -46,10 +47,14 @@ export const vocabulary = {
   /** Something is to be looked into. */
   analyse:
     "analyze, analyse, analyzing, review, debug, audit, inspect, fix, why does, what does, find the bug, find bugs, explain, vulnerabilities, vulnerability, bug, bugs, traceback, exception, performance, optimize, optimise, 分析, 조사, 분석, 审查, analysiere, prüfe, analyse, analiza, revisa",
-  summarise: "summarize, summarise, summary, tldr, tl dr, condense, key points, recap, 总结, 概括, 摘要, 要約, 요약, zusammenfassung, zusammen, fasse, résume, résumé, resume el, resumen",
-  translate: "translate, translation, 翻译, 翻訳, 번역, übersetze, übersetzung, traduis, traduire, traduce, traducir, in english, to spanish, to french, to german",
-  classify: "classify, classification, 分类, 分類, 분류, categorize, categorise, sentiment, spam or, label the, label each, which category, klassifiziere, classe, clasifica",
-  extract: "extract, extraction, 提取, 抽出, 추출, pull out, named entities, all names, all dates, parse the, extrahiere, extrais, extrae",
+  summarise:
+    "summarize, summarise, summary, tldr, tl dr, condense, key points, recap, 总结, 概括, 摘要, 要約, 요약, zusammenfassung, zusammen, fasse, résume, résumé, resume el, resumen",
+  translate:
+    "translate, translation, 翻译, 翻訳, 번역, übersetze, übersetzung, traduis, traduire, traduce, traducir, in english, to spanish, to french, to german",
+  classify:
+    "classify, classification, 分类, 分類, 분류, categorize, categorise, sentiment, spam or, label the, label each, which category, klassifiziere, classe, clasifica",
+  extract:
+    "extract, extraction, 提取, 抽出, 추출, pull out, named entities, all names, all dates, parse the, extrahiere, extrais, extrae",
   plan: "plan, roadmap, 计划, 計画, 계획, itinerary, strategy, milestones, schedule, break down, action items, next steps, weeks of, organize, prioritize, prioritise, plane, planifie, planifica",
   prose:
     "essay, email, story, poem, blog, article, letter, tweet, slogan, tagline, haiku, speech, headline, subject line, paragraph, cover letter, song, lyrics, press release, gedicht, brief, poème, poema, carta",

@@ -55,7 +55,10 @@ function hashWord(word: string): number {
 
 function addEntry(entry: string, bit: number): void {
   // Words are split as the scanner splits them: at everything that is no letter.
-  const hashes = entry.split(/[^\p{L}]+/u).filter((word) => word !== "").map(hashWord);
+  const hashes = entry
+    .split(/[^\p{L}]+/u)
+    .filter((word) => word !== "")
+    .map(hashWord);
   const [first = 0, second = 0, third = 0] = hashes;
   if (hashes.length === 1) {
     const slot = addSlot(first);
