@@ -118,5 +118,6 @@ export const longPromptTokens = 10_000;
 /** One question of a few words without anything hard in it. */
 export function isSimple(request: ScoredRequest): boolean {
   const { scan, task } = request;
-  return task === "question" && scan.questions <= 1 && scan.words <= 20 && scan.codeLines === 0 && isPlain(request);
+  const asks = task === "question" && countOf(scan, "explain") === 0;
+  return asks && scan.questions <= 1 && scan.words <= 20 && scan.codeLines === 0 && isPlain(request);
 }
