@@ -17,7 +17,7 @@ const roundMs = 60;
 function textOf(size: number): string {
   const source = ["README.md", "docs/architecture.md"].map((path) => readFileSync(join(root, path), "utf8")).join("\n");
   // Texts within Latin-1 are stored in one byte a character, as most prompts are.
-  const latin = source.replaceAll(/[^\u0000-\u00ff]/g, "-");
+  const latin = source.replaceAll(/[\u0100-\uffff]/g, "-");
   return JSON.parse(JSON.stringify(latin.repeat(Math.ceil(size / latin.length)).slice(0, size))) as string;
 }
 

@@ -52,7 +52,7 @@ export const complexityWeights: readonly WeightedRow[] = [
   // Numbers in prose.
   { signal: "digits", weight: 0.006, value: ({ scan }) => doublings(scan.numbers, 16) },
   // Strings and numbers in code: data that has to be followed through.
-  { signal: "digits", weight: 0.02, value: ({ scan }) => doublings(scan.literalCharacters, 256) },
+  { signal: "digits", weight: 0.02, value: ({ scan }) => doublings(scan.literalCharacters, 63) },
   // Formulas.
   { signal: "math", weight: 0.004, value: ({ scan }) => doublings(scan.mathSymbols, 16) },
   // ---
@@ -65,14 +65,14 @@ export const complexityWeights: readonly WeightedRow[] = [
   // "Comprehensive analysis", "pros and cons".
   { signal: "analysis_phrase", weight: 0.16, value: ({ scan }) => Math.min(1, countOf(scan, "analysisPhrase")) },
   // "In detail", "thorough".
-  { signal: "detailed_explanation", weight: 0.15, value: ({ scan }) => Math.min(1, countOf(scan, "detail")) },
+  { signal: "detailed_explanation", weight: 0.22, value: ({ scan }) => Math.min(1, countOf(scan, "detail")) },
   // "Compare", "justify", "evaluate".
   { signal: "reasoning_verbs", weight: 0.05, value: ({ scan }) => doublings(countOf(scan, "reasoning"), 4) },
   // Work on code is worth a good model, more so the more code there is.
-  { signal: "code_analysis", weight: 0.1, value: ({ task }) => (task === "code_analysis" ? 1 : 0) },
+  { signal: "code_analysis", weight: 0.04, value: ({ task }) => (task === "code_analysis" ? 1 : 0) },
   {
     signal: "code_analysis",
-    weight: 0.02,
+    weight: 0.012,
     value: ({ task, scan }) => (task === "code_analysis" ? doublings(scan.codeLines, 63) : 0),
   },
   { signal: "code_generation", weight: 0.1, value: ({ task }) => (task === "code_generation" ? 1 : 0) },
@@ -89,9 +89,9 @@ export const complexityWeights: readonly WeightedRow[] = [
     value: ({ scan }) => Math.max(0, Math.min(50, scan.words / Math.max(1, scan.sentences)) - 20),
   },
   // Agents talk for hours, so depth, tools, size and media say little: less than one step together.
-  { signal: "turn_depth", weight: 0.01, value: ({ turns }) => Math.log2(Math.min(16, Math.max(1, turns))) },
-  { signal: "tool_calling", weight: 0.02, value: ({ hasTools }) => (hasTools ? 1 : 0) },
-  { signal: "long_context", weight: 0.03, value: ({ promptTokens }) => (promptTokens > longPromptTokens ? 1 : 0) },
+  { signal: "turn_depth", weight: 0.005, value: ({ turns }) => Math.log2(Math.min(16, Math.max(1, turns))) },
+  { signal: "tool_calling", weight: 0.01, value: ({ hasTools }) => (hasTools ? 1 : 0) },
+  { signal: "long_context", weight: 0.02, value: ({ promptTokens }) => (promptTokens > longPromptTokens ? 1 : 0) },
   { signal: "multimodal", weight: 0.05, value: ({ hasMedia }) => (hasMedia ? 1 : 0) },
   // A short question, and work that small models do well.
   { signal: "simple_question", weight: -0.05, value: (request) => (isSimple(request) ? 1 : 0) },
@@ -118,5 +118,6 @@ export const longPromptTokens = 10_000;
 /** One question of a few words without anything hard in it. */
 export function isSimple(request: ScoredRequest): boolean {
   const { scan, task } = request;
-  return task === "question" && scan.questions <= 1 && scan.words <= 20 && scan.codeLines === 0 && isPlain(request);
+  const asks = task === "question" && countOf(scan, "explain") === 0;
+  return asks && scan.questions <= 1 && scan.words <= 20 && scan.codeLines === 0 && isPlain(request);
 }

@@ -8,9 +8,13 @@ const imageCharacters = 3_000;
 /** Tokens that mark the turns of a conversation. */
 const tokensPerMessage = 4;
 
-/** Texts are read whole up to this many characters in one request; of more, evenly spaced pieces are. */
-const readCharacters = 2_400;
-const pieceCharacters = 240;
+/** Of one request about so many characters are read, in pieces spread evenly; more of a large one, and less of it all. */
+const leastRead = 640;
+const readPart = 1 / 64;
+const mostRead = 3_200;
+const pieceCharacters = 160;
+/** Of the smallest part that is sampled. */
+const leastPiece = 48;
 
 /** Estimates run low now and then; a window that overflows costs a whole attempt. */
 const windowMargin = 1.1;
@@ -66,16 +70,18 @@ function bitOfPart(part: ContentPart): number {
 /** Estimates the tokens of one text from a share of it. */
 function sampledTokens(text: string, share: number): number {
   const length = text.length;
-  const pieces = Math.ceil((length * share) / pieceCharacters);
-  if (share >= 1 || pieces * pieceCharacters >= length) return estimateTokens(text);
+  const wanted = Math.max(leastPiece, Math.ceil(length * share));
+  if (wanted >= length) return estimateTokens(text);
+  const pieces = Math.ceil(wanted / pieceCharacters);
+  const size = Math.floor(wanted / pieces);
   const stride = length / pieces;
   let tokens = 0;
   for (let piece = 0; piece < pieces; piece++) {
     // In the middle of its stretch: the very beginning of a text is seldom like the rest.
-    const from = Math.floor(piece * stride + (stride - pieceCharacters) / 2);
-    tokens += estimateTokens(text, from, from + pieceCharacters);
+    const from = Math.floor(piece * stride + (stride - size) / 2);
+    tokens += estimateTokens(text, from, from + size);
   }
-  return (tokens * length) / (pieces * pieceCharacters);
+  return (tokens * length) / (pieces * size);
 }
 
 /** Measures all messages and the text of the tools; linear in their number, bounded in their size. */
@@ -95,7 +101,8 @@ export function measureRequest(request: ChatRequest, toolText: string): RequestS
       for (const call of message.toolCalls) texts += call.name.length + call.arguments.length;
     }
   }
-  const share = readCharacters / Math.max(1, texts + toolText.length);
+  const readable = Math.max(1, texts + toolText.length);
+  const share = Math.min(mostRead, leastRead + readable * readPart) / readable;
   let tokens = media / 4 + sampledTokens(toolText, share);
   for (const message of request.messages) {
     for (const part of message.content) {

@@ -1,4 +1,16 @@
 import {
+  block,
+  classOf,
+  codeSymbol,
+  digit,
+  letter,
+  mathSymbol,
+  other,
+  sentenceEnd,
+  space,
+} from "./character-classes.ts";
+import { LanguageVotes } from "./language-votes.ts";
+import {
   bitOf,
   conceptMasks,
   concepts,
@@ -10,7 +22,6 @@ import {
   languageMasks,
   phraseEnds,
   slotOf,
-  spelledLanguages,
 } from "./word-table.ts";
 
 /** Instructions stand at the beginning or at the end; what lies between is material. Characters each. */
@@ -19,63 +30,22 @@ const instructionCharacters = 700;
 /** "Could you please now summarise": a command is among so many first words. */
 const commandWords = 5;
 
-/** Character classes of ASCII. */
-const other = 0;
-const letter = 1;
-const digit = 2;
-const space = 3;
-const newline = 4;
-const sentenceEnd = 5;
-const codeSymbol = 6;
-const mathSymbol = 7;
-/** Chinese characters, Japanese syllables and Korean blocks: words are not set apart there, pairs of them are looked up. */
-const block = 8;
-const firstBlock = 0x3040;
-const lastBlock = 0xd7af;
-
-const classes = new Uint8Array(128);
-function classify(characters: string, as: number): void {
-  for (let at = 0; at < characters.length; at++) classes[characters.charCodeAt(at)] = as;
-}
-classify("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", letter);
-classify("0123456789", digit);
-classify(" \t\r", space);
-classify("\n", newline);
-classify(".!?", sentenceEnd);
-classify("{}();[]_|&#@`\\", codeSymbol);
-classify("=+*/<>^%-$~", mathSymbol);
+/** Concepts met on one line beyond this are left out. */
+const mostHits = 256;
 
 /** Concepts that mean something anywhere; the others only where instructions stand. */
 const everywhere =
   bitOf.constraint | bitOf.relation | bitOf.math | bitOf.domain | bitOf.negation | bitOf.question | bitOf.codeStart;
 
-function classBeyond(code: number): number {
-  if (code >= firstBlock && code <= lastBlock) return block;
-  return code >= 0xc0 && (code < 0x2000 || code > 0x303f) && code < 0xff00 ? letter : other;
-}
-
-const scripts = ["zh", "ja", "ko", "ru", "ar", "he", "hi", "th", "el"] as const;
-
-/** The place in `scripts` of a letter outside Latin, or -1. */
-function scriptOf(code: number): number {
-  if (code < 0x370) return -1;
-  if (code < 0x400) return 8;
-  if (code < 0x530) return 3;
-  if (code >= 0x590 && code < 0x600) return 5;
-  if (code >= 0x600 && code < 0x780) return 4;
-  if (code >= 0x900 && code < 0x980) return 6;
-  if (code >= 0xe00 && code < 0xe80) return 7;
-  if (code >= 0x3040 && code < 0x3100) return 1;
-  if (code >= 0x3400 && code < 0xa000) return 0;
-  if (code >= 0xac00 && code < 0xd7b0) return 2;
-  return -1;
-}
-
+/** Character codes that a line of code may end with: `;`, `{`, `}`, `[`, `]`. */
+const codeEnds: ReadonlySet<number> = new Set([59, 123, 125, 91, 93]);
+const colon = 58;
 const backtick = 96;
+const isCapital = (code: number): boolean => code >= 65 && code <= 90;
 
 /**
- * What one pass over a text found. Counts are of the text given, which the caller bounds; words inside code count for
- * nothing but code. One instance is used again and again: read it before the next scan.
+ * What one pass over a text found. Counts are of the text given, which the caller bounds; lines of code count for nothing
+ * but code. One instance is used again and again: read it before the next scan.
  */
 export class TextScan {
   /** Of prose: characters that stand in no code. */
@@ -101,181 +71,171 @@ export class TextScan {
   readonly firstAt = new Int32Array(concepts.length);
   /** The same, only of words that begin a sentence or nearly so, as commands do; -1 for never. */
   readonly commandAt = new Int32Array(concepts.length);
-  readonly #languageCounts = new Int32Array(spelledLanguages.length);
-  readonly #scriptCounts = new Int32Array(scripts.length);
-  #latinLetters = 0;
+  readonly #languages = new LanguageVotes();
 
+  /** Inside a block that three backticks opened. */
+  #fenced = false;
   /** Hashes of the two words before. */
   #before = 0;
   #beforeThat = 0;
-  /** Masks met on this line: they count once it is known to be prose. */
-  readonly #lineMasks = new Int32Array(256);
+
+  /** Of the line that is read; it counts once it is known to be prose or code. */
+  readonly #lineMasks = new Int32Array(mostHits);
   /** At which word of the line, and whether near the beginning of a sentence in the lowest bit. */
-  readonly #linePlaces = new Int32Array(256);
+  readonly #linePlaces = new Int32Array(mostHits);
   #lineHits = 0;
-  #lineStarts = false;
   #lineWords = 0;
+  #lineBlocks = 0;
+  #lineSymbols = 0;
+  #lineMath = 0;
+  #lineNumbers = 0;
+  #lineOperators = 0;
+  #lineLiterals = 0;
+  #lineQuestions = 0;
+  #lineSentences = 0;
+  #lineChoices = 0;
+  #startsAsCode = false;
+  #fence = false;
+  #quote = 0;
   #sentenceWords = 0;
-  #lineUnspaced = 0;
+  /** Class and code of the character before, and the last code that was no space. */
+  #previous = space;
+  #previousCode = 0;
+  #lastCode = 0;
+
+  /** Reads a text from end to end, at some nanoseconds a character. */
+  scan(text: string): void {
+    this.#reset();
+    const tail = text.length - instructionCharacters;
+    for (let from = 0; from < text.length; ) {
+      const newline = text.indexOf("\n", from);
+      const to = newline < 0 ? text.length : newline;
+      let start = from;
+      while (start < to && classOf(text.charCodeAt(start)) === space) start++;
+      if (start < to) {
+        this.#resetLine();
+        this.#readLine(text, start, to, tail);
+        this.#endLine(to - from, start - from);
+      }
+      from = to + 1;
+    }
+  }
+
+  /** ISO 639-1, or `und`. */
+  language(): string {
+    return this.#languages.winner();
+  }
 
   #reset(): void {
     this.proseCharacters = this.codeCharacters = this.codeLines = this.codeWords = this.literalCharacters = 0;
-    this.words = 0;
-    this.numbers = this.mathSymbols = this.sentences = this.questions = this.choices = 0;
+    this.words = this.numbers = this.mathSymbols = this.sentences = this.questions = this.choices = 0;
     this.counts.fill(0);
     this.firstAt.fill(-1);
     this.commandAt.fill(-1);
-    this.#languageCounts.fill(0);
-    this.#scriptCounts.fill(0);
-    this.#latinLetters = 0;
+    this.#languages.reset();
+    this.#fenced = false;
     this.#before = this.#beforeThat = 0;
-    this.#resetLine();
   }
 
   #resetLine(): void {
-    this.#lineHits = this.#lineWords = 0;
-    this.#sentenceWords = this.#lineUnspaced = 0;
-    this.#lineStarts = false;
+    this.#lineHits = this.#lineWords = this.#lineBlocks = this.#lineSymbols = this.#lineMath = 0;
+    this.#lineNumbers = this.#lineOperators = this.#lineLiterals = 0;
+    this.#lineQuestions = this.#lineSentences = this.#lineChoices = 0;
+    this.#startsAsCode = this.#fence = false;
+    this.#quote = this.#sentenceWords = this.#previousCode = this.#lastCode = 0;
+    this.#previous = space;
   }
 
-  /** Reads a text from end to end, at about two nanoseconds a character. */
-  scan(text: string): void {
-    this.#reset();
-    const length = text.length;
-    const tail = length - instructionCharacters;
-    let hash = hashStart;
-    let wordLength = 0;
-    let previous = newline;
-    let lineStart = 0;
-    let indent = 0;
-    let symbols = 0;
-    let mathOnLine = 0;
-    let numbersOnLine = 0;
-    let operators = 0;
-    let quote = 0;
-    let literals = 0;
-    let questions = 0;
-    let sentences = 0;
-    let choices = 0;
-    let lastCode = 0;
-    let fenced = false;
-    let previousCode = 10;
-    for (let at = 0; at <= length; at++) {
-      const code = at < length ? text.charCodeAt(at) : 10;
-      const kind = code < 128 ? classes[code]! : classBeyond(code);
-      if (kind === letter) {
-        // ASCII and Latin-1 capitals lie 32 below their small letters; ß, ÷ and × are no capitals.
-        const capital = (code >= 65 && code <= 90) || (code >= 0xc0 && code <= 0xde);
-        hash = hashStep(hash, capital ? code + 32 : code);
-        wordLength++;
-        if (code >= 0x370) this.#script(code);
-      } else if (wordLength > 0) {
-        this.#word(hash, wordLength, at < instructionCharacters || at > tail);
-        hash = hashStart;
-        wordLength = 0;
-      }
-      switch (kind) {
-        case block:
-          this.#script(code);
-          this.#lineUnspaced++;
-          this.#pair(previous === block ? previousCode : 0, code, at < instructionCharacters || at > tail);
-          break;
-        case digit:
-          if (previous !== digit) numbersOnLine++;
-          if (quote === 0) literals++;
-          break;
-        case space:
-          if (at - lineStart === indent) indent++;
-          break;
-        case sentenceEnd:
-          if (previous !== sentenceEnd) {
-            if (code === 63) questions++;
-            // "3.5" and "a.b" end no sentence; what follows is not known yet, so only what is before is asked.
-            if (previous === letter) sentences++;
-          }
-          if (at - lineStart - indent === 1 && previousCode >= 65 && previousCode <= 90) choices++;
-          this.#before = this.#beforeThat = this.#sentenceWords = 0;
-          break;
-        case codeSymbol:
-          symbols++;
-          if (code === 41 && at - lineStart - indent <= 2 && previousCode >= 65 && previousCode <= 90) choices++;
-          if (code === backtick && previousCode === backtick && text.charCodeAt(at - 2) === backtick) {
-            fenced = !fenced;
-            symbols = 9;
-          }
-          break;
-        case mathSymbol:
-          // "E-mail", "and/or" and the dash of a list are no formulas.
-          if ((code !== 45 && code !== 47) || previous === digit || previousCode === 41) mathOnLine++;
-          if (previous === mathSymbol && (code === 61 || code === 62)) operators++;
-          break;
-        case newline: {
-          const size = at - lineStart;
-          if (size > indent) {
-            const ends = lastCode === 59 || lastCode === 123 || lastCode === 125 || lastCode === 91 || lastCode === 93;
-            const opens = this.#lineStarts && (symbols >= 2 || operators > 0 || lastCode === 58);
-            const shaped = (indent >= 2 && symbols >= 2 && symbols * 10 > size) || operators > 1;
-            const dense = symbols >= 4 && symbols * 6 > size;
-            if (fenced || symbols === 9 || (ends && symbols >= 2) || opens || shaped || dense) {
-              this.codeLines++;
-              this.codeCharacters += size + 1;
-              this.codeWords += this.#lineWords;
-              this.literalCharacters += literals;
-            } else {
-              this.#takeLine();
-              this.proseCharacters += size + 1;
-              this.numbers += numbersOnLine;
-              this.mathSymbols += mathOnLine;
-              this.questions += questions;
-              this.sentences += sentences;
-              this.choices += choices;
-            }
-          }
-          this.#resetLine();
-          lineStart = at + 1;
-          indent = symbols = mathOnLine = numbersOnLine = operators = literals = quote = lastCode = 0;
-          questions = sentences = choices = 0;
-          break;
+  #readLine(text: string, start: number, to: number, tail: number): void {
+    let at = start;
+    while (at < to) {
+      const code = text.charCodeAt(at);
+      const kind = classOf(code);
+      if (kind !== letter) {
+        if (kind === space) {
+          if (this.#quote !== 0) this.#lineLiterals++;
+        } else {
+          if (kind === block) this.#readBlock(code, at < instructionCharacters || at > tail);
+          else this.#readSign(text, code, kind, at, start);
+          this.#lastCode = code;
         }
-        default:
-          if (code === 34 || code === 39) quote = quote === 0 ? code : quote === code ? 0 : quote;
-          else if (code === 0xff1f) questions++;
-          else if (code === 0x3002) sentences++;
+        this.#previous = kind;
+        this.#previousCode = code;
+        at++;
+        continue;
       }
-      if (quote !== 0) literals++;
-      if (kind !== space && kind !== newline) lastCode = code;
-      previous = kind;
-      previousCode = code;
+      const from = at;
+      let hash = hashStart;
+      let letterCode = code;
+      do {
+        // ASCII and Latin-1 capitals lie 32 below their small letters.
+        const capital = letterCode < 91 || (letterCode >= 0xc0 && letterCode <= 0xde);
+        hash = hashStep(hash, capital ? letterCode + 32 : letterCode);
+        if (letterCode >= 0x370) this.#languages.countLetter(letterCode);
+        this.#previousCode = letterCode;
+        at++;
+        letterCode = at < to ? text.charCodeAt(at) : 0;
+      } while (at < to && classOf(letterCode) === letter);
+      this.#endWord(hash, at - from, at < instructionCharacters || at > tail);
     }
   }
 
-  #script(code: number): void {
-    const script = scriptOf(code);
-    if (script >= 0) this.#scriptCounts[script]!++;
+  /** A digit, a sign or a symbol. */
+  #readSign(text: string, code: number, kind: number, at: number, start: number): void {
+    if (this.#quote !== 0) this.#lineLiterals++;
+    if (kind === digit) {
+      if (this.#previous !== digit) this.#lineNumbers++;
+      if (this.#quote === 0) this.#lineLiterals++;
+    } else if (kind === sentenceEnd) {
+      if (this.#previous !== sentenceEnd) {
+        if (code === 63) this.#lineQuestions++;
+        if (this.#previous === letter) this.#lineSentences++;
+      }
+      if (at - start === 1 && isCapital(this.#previousCode)) this.#lineChoices++;
+      this.#before = this.#beforeThat = this.#sentenceWords = 0;
+    } else if (kind === codeSymbol) {
+      this.#lineSymbols++;
+      if (code === 41 && at - start <= 2 && isCapital(this.#previousCode)) this.#lineChoices++;
+      if (code === backtick && this.#previousCode === backtick && at - start === 2) {
+        this.#fence = text.charCodeAt(start) === backtick;
+      }
+    } else if (kind === mathSymbol) {
+      // "E-mail", "and/or" and the dash of a list are no formulas.
+      if ((code !== 45 && code !== 47) || this.#previous === digit || this.#previousCode === 41) this.#lineMath++;
+      if (this.#previous === mathSymbol && (code === 61 || code === 62)) this.#lineOperators++;
+    } else if (kind === other) {
+      if (code === 34 || code === 39) this.#quote = this.#quote === 0 ? code : this.#quote === code ? 0 : this.#quote;
+      else if (code === 0xff1f) this.#lineQuestions++;
+      else if (code === 0x3002) this.#lineSentences++;
+    }
   }
 
   /** Two blocks in a row may be a word. */
-  #pair(before: number, code: number, instruction: boolean): void {
-    if ((this.#lineUnspaced & 1) === 1) this.#sentenceWords++;
-    if (before === 0) return;
-    const slot = slotOf(hashStep(hashStep(hashStart, before), code));
+  #readBlock(code: number, instruction: boolean): void {
+    this.#languages.countLetter(code);
+    if ((this.#lineBlocks++ & 1) === 0) this.#sentenceWords++;
+    if (this.#previous !== block) return;
+    const slot = slotOf(hashStep(hashStep(hashStart, this.#previousCode), code));
     if (slot >= 0) this.#meet(conceptMasks[slot]!, instruction);
   }
 
-  #word(hash: number, length: number, instruction: boolean): void {
+  #endWord(hash: number, length: number, instruction: boolean): void {
     this.#lineWords++;
     this.#sentenceWords++;
+    if (this.#quote !== 0) this.#lineLiterals += length;
     const slot = slotOf(hash);
+    let languages = 0;
     if (slot >= 0) {
       const mask = conceptMasks[slot]! | this.#phrases(hash, phraseEnds[slot]!);
-      if (this.#lineWords === 1 && (mask & bitOf.codeStart) !== 0) this.#lineStarts = true;
+      if (this.#lineWords === 1 && (mask & bitOf.codeStart) !== 0) this.#startsAsCode = true;
       this.#meet(mask, instruction);
-      const languages = languageMasks[slot]!;
-      if (languages !== 0) this.#countLanguages(languages);
+      languages = languageMasks[slot]!;
     }
-    this.#latinLetters += length;
+    this.#languages.countWord(length, languages);
     this.#beforeThat = this.#before;
     this.#before = hash;
+    this.#previous = letter;
+    this.#lastCode = this.#previousCode;
   }
 
   /** What the phrases mean that end with this word. */
@@ -295,18 +255,42 @@ export class TextScan {
 
   #meet(found: number, instruction: boolean): void {
     const mask = instruction ? found : found & everywhere;
-    if (mask === 0 || this.#lineHits >= this.#lineMasks.length) return;
-    const place = this.#lineWords + (this.#lineUnspaced >> 1);
+    if (mask === 0 || this.#lineHits >= mostHits) return;
+    const place = this.#lineWords + (this.#lineBlocks >> 1);
     this.#linePlaces[this.#lineHits] = (place << 1) | (this.#sentenceWords <= commandWords ? 1 : 0);
     this.#lineMasks[this.#lineHits++] = mask;
   }
 
-  #countLanguages(mask: number): void {
-    for (let rest = mask; rest !== 0; rest &= rest - 1) this.#languageCounts[31 - Math.clz32(rest & -rest)]!++;
+  #endLine(size: number, indent: number): void {
+    const inFence = this.#fenced || this.#fence;
+    if (this.#fence) this.#fenced = !this.#fenced;
+    if (inFence || this.#looksLikeCode(size, indent)) {
+      this.codeLines++;
+      this.codeCharacters += size + 1;
+      this.codeWords += this.#lineWords;
+      this.literalCharacters += this.#lineLiterals;
+      return;
+    }
+    this.#takeHits();
+    this.proseCharacters += size + 1;
+    this.words += this.#lineWords + (this.#lineBlocks >> 1);
+    this.numbers += this.#lineNumbers;
+    this.mathSymbols += this.#lineMath;
+    this.questions += this.#lineQuestions;
+    this.sentences += this.#lineSentences;
+    this.choices += this.#lineChoices;
   }
 
-  /** The line was prose: its words count. */
-  #takeLine(): void {
+  #looksLikeCode(size: number, indent: number): boolean {
+    const symbols = this.#lineSymbols;
+    if (this.#lineOperators > 1) return true;
+    if (symbols >= 2 && codeEnds.has(this.#lastCode)) return true;
+    if (this.#startsAsCode && (symbols >= 2 || this.#lineOperators > 0 || this.#lastCode === colon)) return true;
+    if (indent >= 2 && symbols >= 2 && symbols * 10 > size) return true;
+    return symbols >= 4 && symbols * 6 > size;
+  }
+
+  #takeHits(): void {
     for (let hit = 0; hit < this.#lineHits; hit++) {
       const place = this.#linePlaces[hit]!;
       const at = this.words + (place >> 1);
@@ -317,36 +301,5 @@ export class TextScan {
         if ((place & 1) === 1 && this.commandAt[concept]! < 0) this.commandAt[concept] = at;
       }
     }
-    this.words += this.#lineWords + (this.#lineUnspaced >> 1);
-  }
-
-  /** ISO 639-1 of the language most of it is in, or `und` where too little tells. */
-  language(): string {
-    let best = -1;
-    let most = 0;
-    let letters = 0;
-    for (let index = 0; index < scripts.length; index++) {
-      const count = this.#scriptCounts[index]!;
-      letters += count;
-      if (count > most) {
-        most = count;
-        best = index;
-      }
-    }
-    // Japanese writes Chinese characters too; its own syllables decide.
-    if (letters * 3 > this.#latinLetters && best >= 0)
-      return best === 0 && this.#scriptCounts[1]! > 0 ? "ja" : scripts[best]!;
-    let language = -1;
-    let top = 0;
-    let second = 0;
-    for (let index = 0; index < spelledLanguages.length; index++) {
-      const count = this.#languageCounts[index]!;
-      if (count > top) {
-        second = top;
-        top = count;
-        language = index;
-      } else if (count > second) second = count;
-    }
-    return language >= 0 && top > second ? spelledLanguages[language]! : "und";
   }
 }

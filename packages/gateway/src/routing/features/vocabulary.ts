@@ -11,10 +11,10 @@ export const vocabulary = {
     "step by step, 一步, 逐步, 단계, reason step, chain of thought, work out, work through, think through, one by one, show your work, schritt für schritt, étape par étape, paso a paso",
   /** An analysis that goes deep, in so many words. */
   analysisPhrase:
-    "analyze in depth, analyse in depth, comprehensive analysis, in-depth analysis, depth analysis, detailed analysis, thorough analysis, root cause, trade offs, pros and cons, tiefgehende analyse, analyse approfondie, análisis exhaustivo",
+    "analyze in depth, in depth, comprehensive analysis, in-depth analysis, depth analysis, detailed analysis, thorough analysis, root cause, trade offs, pros and cons, tiefgehende analyse, analyse approfondie, análisis exhaustivo",
   /** An explanation in detail. */
   detail:
-    "in detail, detailed, 详细, 詳細, 자세, thorough, thoroughly, comprehensive, comprehensively, elaborate, in depth, explain why, explain how, explain the, ausführlich, en détail, detalladamente",
+    "in detail, detailed, 详细, 詳細, 자세, thorough, thoroughly, comprehensive, comprehensively, elaborate, explain why, explain how, explain the, ausführlich, en détail, detalladamente",
   /** The middling key phrases of the rules. */
   explain: "explain describe 解释 説明 설명 summarize summarise erkläre beschreibe explique décris explica describe",
   /** The low key phrases of the rules. */
@@ -29,7 +29,7 @@ export const vocabulary = {
   math: "equation equations integral derivative matrix probability polynomial theorem triangle prime integer integers algebra geometry logarithm radius vector modulo divisible factorial permutation permutations subset subsets quadratic hypotenuse circumference eigenvalue converge converges calculate compute sqrt frac sum gleichung wahrscheinlichkeit équation probabilité ecuación probabilidad",
   /** What specialists speak of. */
   domain:
-    "plaintiff defendant statute jurisdiction liability tort fiduciary indictment constitutional diagnosis prognosis patient symptoms clinical dosage pathology syndrome renal cardiac enzyme protein genome receptor antibody quantum thermodynamic enthalpy relativity entropy electron voltage isotope molar amortization derivative equity taxable audit accounting compliance gdpr hipaa regulatory epidemiology macroeconomic monetary econometric regression bayesian cryptography concurrency distributed consensus kernel compiler vulnerability vulnerabilities architecture",
+    "plaintiff defendant statute jurisdiction liability tort fiduciary indictment constitutional diagnosis prognosis patient symptoms clinical dosage pathology syndrome renal cardiac enzyme protein genome receptor antibody quantum thermodynamic enthalpy relativity entropy electron voltage isotope molar amortization derivative equity taxable audit accounting compliance gdpr hipaa regulatory epidemiology macroeconomic monetary econometric regression bayesian cryptography concurrency distributed consensus kernel compiler vulnerability vulnerabilities security architecture",
   /** Denials turn a question around. */
   negation: "not, never, incorrect, false, except, cannot, least likely, doesn't, isn't, neither",
   /** How the answer is to look. */
