@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { errorAnswer } from "@fairlead/contract/admin-api/wire-fields";
 import { type DecisionAnswer, decisionSchema } from "@fairlead/contract/decision-api";
+import { z } from "zod";
 import { isLoopback } from "../config/check-bind.ts";
 import { usualUrl } from "./admin-client.ts";
 import { CommandError } from "./command-error.ts";
@@ -23,6 +23,8 @@ export interface RouteExplainOptions {
 
 type Env = Readonly<Record<string, string | undefined>>;
 const timeoutMs = 30_000;
+/** An error in the client's own format, as far as people read it. */
+const clientError = z.looseObject({ error: z.looseObject({ message: z.string() }) });
 
 /**
  * Shows where a request would go and why, or why one went where it went. Nothing is run.
@@ -115,7 +117,7 @@ async function call(
   }
   const value: unknown = await response.json().catch(() => undefined);
   if (!response.ok) {
-    const told = errorAnswer.safeParse(value);
+    const told = clientError.safeParse(value);
     throw new CommandError(
       told.success ? told.data.error.message : `${url.origin} answered with status ${response.status}.`,
     );
