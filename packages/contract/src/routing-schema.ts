@@ -12,8 +12,6 @@ export const strategyName = z
 
 export const regionName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "letters, digits and . _ -");
 
-const named = name.describe("Named in decisions and reports; unique.");
-
 export const spillSchema = z
   .strictObject({
     maxTtftMs: ms(10_000, "Longest predicted time to the first token that is waited for locally."),
@@ -25,7 +23,7 @@ export const spillSchema = z
 
 export const residencySchema = z
   .strictObject({
-    name: named,
+    name: name.describe("Unique; warnings and refusals tell it."),
     when: conditionSchema
       .optional()
       .describe("Which requests it is about, by `request`, `key` and `headers`; all unless given."),
@@ -43,7 +41,7 @@ export const residencySchema = z
 
 export const armSchema = z
   .strictObject({
-    name: named,
+    name: name.describe("Unique in its experiment; results are by it."),
     weight: z.number().gt(0).max(1_000_000).default(1).describe("Shares are relative to the other arms'."),
     targets: z.array(targetReference).min(1).optional().describe("Tried in order."),
     strategy: strategyName.optional().describe("In place of targets."),
@@ -55,7 +53,7 @@ export const armSchema = z
 
 export const experimentSchema = z
   .strictObject({
-    name: named,
+    name: name.describe("Unique; decisions and results tell it."),
     when: conditionSchema.optional().describe("Which requests take part; all unless given."),
     models: z
       .array(name)
@@ -65,13 +63,13 @@ export const experimentSchema = z
       .enum(["conversation", "key", "user", "request"])
       .default("conversation")
       .describe("What stays with one arm."),
-    arms: z.array(armSchema).min(2).describe("At least two."),
+    arms: z.array(armSchema).min(2).describe("Its sides, two or more."),
   })
   .describe("A split of requests over arms, with results for each.");
 
 export const shadowSchema = z
   .strictObject({
-    name: named,
+    name: name.describe("Unique; results are by it."),
     when: conditionSchema.optional().describe("Which requests are copied; all unless given."),
     target: targetReference.describe("Gets the copies; its answers are compared and never returned."),
     sample: z.number().gt(0).max(1).default(0.05).describe("Share of requests that are copied."),
@@ -97,20 +95,16 @@ export const routingPolicyFields = {
   spill: z
     .union([z.literal(false), spillSchema.prefault({})])
     .default({ maxTtftMs: 10_000 })
-    .describe("`false` never leaves a local target for being slow."),
+    .describe("Leaving for cloud when local would answer too late; `false` never does."),
   nearRegions: z
     .record(regionName, z.array(regionName))
     .default({})
     .describe(
       "Region → regions near it, nearest first. Without it, those that share the first part of the name are near.",
     ),
-  residency: z.array(residencySchema).default([]).describe("Where data may go; all rules that match hold."),
-  experiments: z
-    .array(experimentSchema)
-    .max(100)
-    .default([])
-    .describe("Splits; a request takes part in the first that matches."),
-  shadows: z.array(shadowSchema).max(20).default([]).describe("Copies for targets that are tried out."),
+  residency: z.array(residencySchema).default([]).describe("Where which data may go, whatever a strategy prefers."),
+  experiments: z.array(experimentSchema).max(100).default([]).describe("Splits of requests over arms."),
+  shadows: z.array(shadowSchema).max(20).default([]).describe("Copies of requests for targets that are tried out."),
   decisions: z
     .strictObject({
       keep: z.number().int().min(0).max(1_000_000).default(10_000).describe("The last so many are kept in memory."),

@@ -14,7 +14,7 @@ export const comparisonSchema = z
     lt: z.number().optional().describe("Less than this."),
     lte: z.number().optional().describe("This or less."),
     in: z.array(scalar).min(1).optional().describe("Any of these; for a list, when it holds any of them."),
-    not: scalar.optional().describe("Anything but this."),
+    not: scalar.optional().describe("Anything but this; for a list, when it does not hold it."),
   })
   .describe("Bounds and values; all of them must hold.");
 
@@ -51,9 +51,9 @@ export const selectionSchema = z
     limit: z.number().int().min(1).optional().describe("Only the first so many."),
     weights: z
       .strictObject({
-        cost: z.number().min(0).default(1).describe("Share of cost."),
-        latency: z.number().min(0).default(1).describe("Share of latency."),
-        quality: z.number().min(0).default(1).describe("Share of quality."),
+        cost: z.number().min(0).default(1).describe("Of the expected price."),
+        latency: z.number().min(0).default(1).describe("Of the time to the first token."),
+        quality: z.number().min(0).default(1).describe("Of the model's quality."),
       })
       .optional()
       .describe("For the order `balanced`."),
@@ -65,7 +65,7 @@ export const ruleSchema = z
     name: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$/, "letters, digits, spaces and . _ -, at most 80 characters")
-      .describe("Named in decisions; unique in its strategy."),
+      .describe("Unique in its strategy; decisions tell it."),
     description: z.string().optional().describe("For people."),
     when: conditionSchema.optional().describe("Always unless given."),
     reason: z.enum(routingReasons).default("strategy").describe("What decisions by this rule say."),
@@ -91,7 +91,7 @@ export const controlSchema = z
 
 export const strategySchema = z
   .strictObject({
-    description: z.string().optional().describe("For people."),
+    description: z.string().optional().describe("What it does; `fairlead strategies` shows it."),
     settings: z
       .record(z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/), scalar)
       .default({})

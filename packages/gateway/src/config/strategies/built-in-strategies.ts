@@ -44,21 +44,36 @@ export function isBuiltInRule(rule: RuleConfig): boolean {
   return genericRules.has(JSON.stringify(rule));
 }
 
+/** A built-in strategy whose rules are compiled when somebody first asks for them, which takes about a millisecond. */
+function lazyStrategy({ name, config, text }: BuiltIn, lists: TargetLists): Strategy {
+  let rules: Strategy["rules"] | undefined;
+  const compile = (): Strategy["rules"] => {
+    const names = findPlacements(lists);
+    const faults: Fault[] = [];
+    const context = { lists, names, faults, isGeneric: isBuiltInRule, restricted: new Set<string>() };
+    const parts = { name, config, at: ["strategies", name], source: () => text, origin: "built-in" } as const;
+    const compiled = compileStrategy(parts, context);
+    if (faults.length > 0) throw new Error(`the built-in strategy ${name} is wrong: ${JSON.stringify(faults)}`);
+    return compiled.rules;
+  };
+  return {
+    name,
+    description: config.description ?? "",
+    settings: config.settings,
+    control: undefined,
+    source: text,
+    origin: "built-in",
+    get rules() {
+      rules ??= compile();
+      return rules;
+    },
+  };
+}
+
 /**
- * Compiles the built-in strategies for a catalogue that needs no config file.
- * @throws Error with every mistake in the rule files
+ * Makes the built-in strategies for a catalogue; needs no config file. Their rules are compiled when first read.
+ * @throws Error with every mistake in a rule file, when its rules are first read
  */
 export function builtInStrategies(lists: TargetLists): ReadonlyMap<StrategyName, Strategy> {
-  const context = {
-    lists,
-    names: findPlacements(lists),
-    faults: [] as Fault[],
-    isGeneric: isBuiltInRule,
-    restricted: new Set<string>(),
-  };
-  const compiled = [...builtInFiles().values()].map(({ name, config, text }) =>
-    compileStrategy({ name, config, at: ["strategies", name], source: () => text, origin: "built-in" }, context),
-  );
-  if (context.faults.length > 0) throw new Error(`built-in strategies are wrong: ${JSON.stringify(context.faults)}`);
-  return new Map(compiled.map((strategy) => [strategy.name, strategy]));
+  return new Map([...builtInFiles()].map(([name, file]) => [name, lazyStrategy(file, lists)]));
 }

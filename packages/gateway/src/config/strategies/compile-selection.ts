@@ -80,7 +80,8 @@ export function compileSelection(
   const { targets, placement, tags = [], where, order, balance, limit, weights } = config;
   const before = context.faults.length;
   const found = targets === undefined ? context.deployments : context.find(targets, [...at, "targets"]);
-  if (check !== "no" && context.faults.length === before) {
+  // Where nothing is configured yet, upstreams are added later.
+  if (check !== "no" && context.deployments.length > 0 && context.faults.length === before) {
     context.faults.push(...emptyFaults(config, found, context, at, check));
   }
   if (weights !== undefined && weights.cost + weights.latency + weights.quality === 0) {

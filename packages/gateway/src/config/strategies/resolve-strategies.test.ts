@@ -278,6 +278,13 @@ describe("selections that can never select anything are refused", () => {
     expect(tried("fallback")).toBe(builtInNames.length + 1);
   });
 
+  test("but not in a file to which upstreams are added later", () => {
+    const text = "strategies: { mine: { rules: [{ name: a, prefer: { placement: cloud, tags: [coed] } }] } }";
+    const { config, source } = parseConfig(text, "f.yaml", {});
+    const { strategies } = resolveCatalogue(config, { source, env: {}, mayServeNothing: true }).catalogue;
+    expect(strategies.get("mine")?.rules[0]?.prefer[0]?.targets).toEqual([]);
+  });
+
   test("a promise that no preferred target keeps", () => {
     expect(rules("      - { name: a, prefer: { placement: cloud }, confinedTo: local }")).toEqual([
       "4:62 strategies.mine.rules[0].confinedTo: none of the preferred targets is local",
