@@ -253,27 +253,11 @@ test("quality takes the highest weight of quality, of equal ones the cheapest", 
   expect(outcome.rest.prefer[0]?.order).toEqual(["quality", "cheapest"]);
 });
 
-describe("cost", () => {
-  test("takes the cheapest of those with a price; unpriced is never free", () => {
-    const outcome = decide("cost", { targets: { flash: { priced: true }, "qwen2.5-7b": { priced: true } } });
-    expect(outcome).toMatchObject({ rule: "lowest price" });
-    expect(outcome.preferred).toBe("qwen2.5-7b flash → qwen2.5-7b qwen2.5-coder-7b → sonnet opus flash");
-    expect(outcome.rest.prefer[0]?.order).toEqual(["cheapest"]);
-  });
-
-  test("takes local ones where nothing has a price", () => {
-    expect(decide("cost")).toMatchObject({
-      rule: "nothing priced",
-      preferred: "qwen2.5-7b qwen2.5-coder-7b → sonnet opus flash",
-    });
-  });
-
-  test("takes what there is where nothing has a price and nothing is local", () => {
-    expect(decide("cost", { lists: only(sonnet) })).toMatchObject({
-      rule: "nothing priced and no local",
-      preferred: "sonnet",
-    });
-  });
+test("cost takes the cheapest of all", () => {
+  const { rule, rest } = decide("cost");
+  expect(rule).toBe("lowest price");
+  expect(rest.prefer[0]?.order).toEqual(["cheapest"]);
+  expect(rest.prefer[0]?.targets).toEqual(all.deployments);
 });
 
 describe("long_context", () => {
