@@ -121,6 +121,21 @@ describe("peak_ewma", () => {
     expect(spread("peak_ewma", targets, 3, live)).toEqual([0, 1, 1, 1]);
   });
 
+  test("a replica that fails fast is not the fastest", () => {
+    const live = liveState();
+    const [good, bad] = replicas(2);
+    if (good === undefined || bad === undefined) throw new Error("two replicas");
+    for (const target of [good, bad]) train(live, target, 1);
+    for (let i = 0; i < 4; i++) {
+      live.begin(bad, { inputTokens: 10, conversationHash: 0, streams: true }, 300_000).end("failure", 0, 300_001);
+    }
+    occupy(live, good, 3, 300_000);
+    const group = () => views([bad, good], live, { nowMs: 300_100 });
+    for (let seed = 0; seed < 10; seed++) {
+      expect(balance("peak_ewma", group(), ask({}, seeded(seed)))[0]?.deployment).toBe(good);
+    }
+  });
+
   test("where only whole answers are known, their time and what runs there decide", () => {
     const live = liveState();
     const [quick, slow] = replicas(2, 1);
