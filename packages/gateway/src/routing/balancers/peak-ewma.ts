@@ -24,8 +24,8 @@ export const peakEwma: Balancer = (group, ask) => {
 };
 
 function measureFor(group: readonly TargetView[]): Measure {
-  if (group.every((view) => view.untried || view.hopedTtftMs !== undefined)) {
-    return (view) => view.hopedTtftMs ?? 0;
+  if (group.every((view) => view.untried || (view.sawFirstTokens && view.knownTtftMs !== undefined))) {
+    return (view) => view.ttftMs;
   }
   if (group.every((view) => view.untried || view.knownLatencyMs !== undefined)) {
     // Where slots are known, the wait for one is in it already.
