@@ -50,7 +50,7 @@ describe("what was measured", () => {
     attempt.firstToken(5);
     attempt.end("success", 50, 900);
     const view = one(local, live, { nowMs: 1_000 });
-    expect([view.knownTtftMs, view.latencyMs]).toEqual([undefined, 900]);
+    expect([view.knownTtftMs, view.sawFirstTokens, view.latencyMs]).toEqual([undefined, false, 900]);
   });
 
   test("a client that leaves blames nobody, a failure does, and both end the work", () => {

@@ -119,6 +119,11 @@ describe("peak_ewma", () => {
     const targets = replicas(4);
     train(live, targets[0], 1);
     expect(spread("peak_ewma", targets, 3, live)).toEqual([0, 1, 1, 1]);
+    for (let seed = 0; seed < 10; seed++) {
+      const fresh = liveState();
+      for (const target of targets.slice(1)) train(fresh, target, 1);
+      expect(balance("peak_ewma", views(targets, fresh), ask({}, seeded(seed)))[0]?.deployment).toBe(targets[0]);
+    }
   });
 
   test("a replica that fails fast is not the fastest", () => {
