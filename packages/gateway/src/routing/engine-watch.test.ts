@@ -46,6 +46,25 @@ test("requests from elsewhere count only when four scrapes agree, for figures la
   expect(steady.foreign(1_005)).toBe(0);
 });
 
+test("own requests that ended since the last scrape are not taken for somebody else's", () => {
+  const falling = new EngineWatch();
+  for (const [running, own] of [
+    [9, 8],
+    [8, 6],
+    [6, 4],
+    [4, 2],
+  ] as const)
+    falling.note(load(running), undefined, own, 1_000);
+  expect(falling.foreign(1_000)).toBe(0);
+});
+
+test("after a gap, what was seen before it is forgotten: the engine may be another", () => {
+  const watch = new EngineWatch();
+  for (let i = 0; i < 4; i++) watch.note(load(8, 4), undefined, 2, 1_000);
+  watch.note(load(3, 0), undefined, 3, 31_001);
+  expect([watch.slots(31_001), watch.foreign(31_001)]).toEqual([undefined, 0]);
+});
+
 test("unknown is not zero: an engine that tells nothing teaches nothing", () => {
   const watch = new EngineWatch();
   for (let i = 0; i < 4; i++) watch.note(load(undefined), undefined, 2, 1_000);

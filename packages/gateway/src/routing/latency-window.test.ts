@@ -40,6 +40,25 @@ test("one failure is not a rate of one", () => {
   expect(window.errorRate(0)).toBe(0.5);
 });
 
+test("an engine whose first answer paid for loading the model is known to be fast after the next one", () => {
+  const line = new PrefillLine();
+  line.learn(100, 10_000);
+  line.learn(100, 80);
+  expect(line.at(100)).toBeLessThan(1_200);
+  line.learn(100, 80);
+  line.learn(100, 80);
+  expect(line.at(100)).toBeLessThan(400);
+});
+
+test("one answer that is far too late among many moves a prefill line little", () => {
+  const line = new PrefillLine();
+  for (let i = 0; i < 40; i++) line.learn(100, 100);
+  line.learn(100, 60_000);
+  expect(line.at(100)).toBeLessThan(120);
+  for (let i = 0; i < 60; i++) line.learn(100, 1_000);
+  expect(line.at(100)).toBeGreaterThan(700);
+});
+
 test("a prefill line never gives less for more tokens, nor anything below zero", () => {
   const falling = new PrefillLine();
   for (let i = 0; i < 20; i++) {

@@ -1,5 +1,13 @@
 /** Each sample makes the older ones count this much: the last 32 or so decide. */
 const keep = 1 - 1 / 32;
+/** A sample this many times off the line is out of the ordinary. */
+const farOff = 4;
+/** Below this weight the line rests on few samples, and the first of them often paid for loading the model. */
+const young = 8;
+const keepOfYoung = 0.1;
+const keepOfFalling = 0.8;
+/** Keeps small times from counting as far off. */
+const smallMs = 50;
 /** Prompts that differ by less than this (squared tokens) say nothing of the price of a token. */
 const leastVariance = 50 ** 2;
 
@@ -14,12 +22,21 @@ export class PrefillLine {
   #tokensSquared = 0;
   #product = 0;
 
+  /** One slow answer among many counts for no more than four times the line; a far faster one makes it forget sooner. */
   learn(tokens: number, ms: number): void {
-    this.#weight = this.#weight * keep + 1;
-    this.#tokens = this.#tokens * keep + tokens;
-    this.#ms = this.#ms * keep + ms;
-    this.#tokensSquared = this.#tokensSquared * keep + tokens * tokens;
-    this.#product = this.#product * keep + tokens * ms;
+    const expectedMs = this.at(tokens) ?? ms;
+    const isYoung = this.#weight < young;
+    const most = isYoung ? ms : farOff * expectedMs + smallMs;
+    const isFalling = (ms + smallMs) * farOff < expectedMs;
+    this.#add(tokens, Math.min(ms, most), !isFalling ? keep : isYoung ? keepOfYoung : keepOfFalling);
+  }
+
+  #add(tokens: number, ms: number, kept: number): void {
+    this.#weight = this.#weight * kept + 1;
+    this.#tokens = this.#tokens * kept + tokens;
+    this.#ms = this.#ms * kept + ms;
+    this.#tokensSquared = this.#tokensSquared * kept + tokens * tokens;
+    this.#product = this.#product * kept + tokens * ms;
   }
 
   /** Undefined while nothing was learned. */

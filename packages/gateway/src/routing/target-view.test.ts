@@ -50,7 +50,7 @@ describe("what was measured", () => {
     attempt.firstToken(5);
     attempt.end("success", 50, 900);
     const view = one(local, live, { nowMs: 1_000 });
-    expect([view.knownTtftMs, view.latencyMs]).toEqual([undefined, 900]);
+    expect([view.knownTtftMs, view.sawFirstTokens, view.latencyMs]).toEqual([undefined, false, 900]);
   });
 
   test("a client that leaves blames nobody, a failure does, and both end the work", () => {
@@ -75,13 +75,18 @@ describe("what was measured", () => {
     expect(view.ttftMs).toBe(before);
   });
 
-  test("is hoped to be better the longer nobody asked, so that a target that was slow once is tried again", () => {
+  test("says less and less while nobody asks, so that a target that was slow once is tried again", () => {
     const live = liveState();
-    runStream(live, local, 0, { ttftMs: 1_000 });
-    const hoped = (nowMs: number): number => one(local, live, { nowMs }).hopedTtftMs ?? 0;
-    expect(hoped(minute)).toBeCloseTo(1_000);
-    expect(hoped(6 * minute)).toBeCloseTo(500);
-    expect(one(local, live, { nowMs: 6 * minute }).ttftMs).toBeCloseTo(1_000);
+    runStream(live, local, 0, { ttftMs: 8_000, decodeMs: 2_000, outputTokens: 101 });
+    const ttftMs = (nowMs: number): number => one(local, live, { nowMs }).ttftMs;
+    expect(ttftMs(30_000)).toBeCloseTo(8_000);
+    expect(ttftMs(30_000 + 2 * minute)).toBeCloseTo(2_000);
+    expect(one(local, live, { nowMs: 30_000 + 2 * minute }).latencyMs).toBeCloseTo(2_500);
+    expect(ttftMs(100 * minute)).toBeCloseTo(250);
+    live.begin(local, { inputTokens: 10, conversationHash: 0, streams: true }, 100 * minute);
+    expect(ttftMs(100 * minute)).toBeGreaterThan(7_900);
+    // Work that runs is known, however long ago it began.
+    expect(ttftMs(110 * minute)).toBeGreaterThan(9 * minute);
   });
 });
 

@@ -30,9 +30,13 @@ export interface ViewContext {
 const halfPricePer1k = 0.003;
 const halfLatencyMs = 5_000;
 
-/** After this long without a request a latency says less and less: a target that was slow once is tried again. */
-const freshMs = 60_000;
-const hopeHalfLifeMs = 5 * 60_000;
+/**
+ * After this long without a request a latency says less and less, down to a part of it: where a target that was slow once is
+ * left for others, nothing else would ever measure it again. The slower it was, the longer it takes.
+ */
+const freshMs = 30_000;
+const hopeHalfLifeMs = 60_000;
+const leastHope = 1 / 32;
 
 /** One deployment as a candidate for one request; each figure is computed when first asked, then kept. */
 export class TargetView implements TargetFacts {
@@ -137,8 +141,9 @@ export class TargetView implements TargetFacts {
   get knownLatencyMs(): number | undefined {
     const { msPerToken, endToEndMs } = this.#state.latency;
     const ttftMs = this.knownTtftMs;
-    if (ttftMs !== undefined && msPerToken !== undefined) return ttftMs + this.outputTokens * msPerToken;
-    return endToEndMs === undefined ? undefined : endToEndMs + (this.#sawFirstTokens ? 0 : this.ttftMs);
+    if (ttftMs !== undefined && msPerToken !== undefined) return ttftMs + this.outputTokens * msPerToken * this.#hope;
+    if (endToEndMs === undefined) return undefined;
+    return endToEndMs * this.#hope + (this.sawFirstTokens ? 0 : this.ttftMs);
   }
 
   get tokensPerSecond(): number {
@@ -189,17 +194,9 @@ export class TargetView implements TargetFacts {
     return this.#state.lastBegunMs === undefined;
   }
 
-  /**
-   * `knownTtftMs` for comparing targets: it shrinks while nobody asks the target, so that one that was slow once comes
-   * back to be measured. All shrink alike where there is no traffic, which leaves their order. Undefined where only whole
-   * answers were seen, even while a wait is known.
-   */
-  get hopedTtftMs(): number | undefined {
-    const ms = this.knownTtftMs;
-    const { lastBegunMs } = this.#state;
-    if (ms === undefined || lastBegunMs === undefined || !this.#sawFirstTokens) return undefined;
-    const idleMs = this.#context.nowMs - lastBegunMs - freshMs;
-    return idleMs <= 0 ? ms : ms * 0.5 ** (idleMs / hopeHalfLifeMs);
+  /** Whether a stream ever showed its first token; else `knownTtftMs` is at most a wait for a slot. */
+  get sawFirstTokens(): boolean {
+    return this.#state.latency.ttftMs !== undefined;
   }
 
   /** Requests it works on at once: configured, told by its engine, or found out; undefined while nobody knows. */
@@ -223,8 +220,11 @@ export class TargetView implements TargetFacts {
     return this.#surroundings;
   }
 
-  get #sawFirstTokens(): boolean {
-    return this.#state.latency.ttftMs !== undefined;
+  /** 1 while what was measured is fresh or something runs there, less and less while nobody asks. */
+  get #hope(): number {
+    if (this.inFlight > 0) return 1;
+    const idleMs = this.#context.nowMs - (this.#state.lastBegunMs ?? 0) - freshMs;
+    return idleMs <= 0 ? 1 : Math.max(leastHope, 0.5 ** (idleMs / hopeHalfLifeMs));
   }
 
   /** Only the figures that somebody asked for: what a decision went by. */
@@ -259,7 +259,8 @@ export class TargetView implements TargetFacts {
   }
 
   #predictTtft(): number | undefined {
-    return this.#state.ttft.predict(this.#uncachedTokens, this.#around);
+    const ms = this.#state.ttft.predict(this.#uncachedTokens, this.#around);
+    return ms === undefined ? undefined : ms * this.#hope;
   }
 
   #computeCost(): number {

@@ -115,6 +115,7 @@ describe("on a busy deployment", () => {
     expect(predictor.predict(0, at(3_000, 4)) ?? 0).toBeGreaterThan(2_500);
     predictor.firstToken(second, at(3_000, 4));
     expect(predictor.predict(0, at(3_000, 4)) ?? 0).toBeLessThan(300);
+    expect(predictor.inFlight).toBe(3);
   });
 });
 
@@ -170,6 +171,20 @@ describe("slots that nobody told", () => {
     expect(predictor.slots(undefined)).toBeUndefined();
   });
 
+  test("one that began alone waited for nobody, however late it is: it may have loaded the model", () => {
+    const predictor = new TtftPredictor();
+    for (let i = 0; i < 20; i++) {
+      const work = predictor.begin(100, true, at(0));
+      predictor.firstToken(work, at(50));
+      predictor.end(work, true, 1_000);
+    }
+    const cold = predictor.begin(100, true, at(2_000));
+    const behind = [1, 2].map(() => predictor.begin(100, false, at(2_100)));
+    predictor.firstToken(cold, at(9_000));
+    expect(predictor.slots(undefined)).toBeUndefined();
+    for (const work of behind) predictor.end(work, false, 9_500);
+  });
+
   test("they are found by watching who had to wait", () => {
     const predictor = new TtftPredictor();
     drive(predictor, 3, 250, 60);
@@ -184,6 +199,22 @@ describe("slots that nobody told", () => {
     drive(predictor, 8, 160, 60);
     expect(predictor.slots(undefined) ?? 0).toBeGreaterThanOrEqual(6);
   });
+});
+
+test("where only whole answers are seen, waits that were too long count on top, not as time at work", () => {
+  const predictor = new TtftPredictor();
+  const whole = (beganMs: number) => predictor.begin(10, false, at(beganMs, 1));
+  predictor.end(whole(0), true, 1_000);
+  const running = whole(1_000);
+  expect(predictor.predict(10, at(1_000, 1))).toBeCloseTo(1_000);
+  const waiting = whole(1_000);
+  predictor.end(running, false, 2_000);
+  predictor.end(waiting, true, 5_000);
+  whole(5_000);
+  const next = predictor.predict(10, at(5_000, 1)) ?? 0;
+  // Three seconds were waited where one was predicted: 0.3 of the difference counts at once.
+  expect(next).toBeGreaterThan(1_400);
+  expect(next).toBeLessThan(1_700);
 });
 
 test("work that ended, whichever way and however often it is told, leaves nothing in flight", () => {

@@ -1,6 +1,7 @@
 import type { Upstream } from "../core/deployment.ts";
 import type { Catalogue } from "../core/gateway-model.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { LatencyWindow } from "../routing/latency-window.ts";
 import type { LiveState } from "../routing/live-state.ts";
 
 /** The answer of `GET /health/upstreams` (requirement A2): what is known already; no upstream is asked. */
@@ -21,7 +22,12 @@ export function upstreamHealth(catalogue: Catalogue, live: LiveState, clock: Clo
       models: models.map((model) => {
         const deployment = catalogue.deployments.find((d) => d.upstream === upstream && d.model === model);
         const state = deployment && live.deployment(deployment);
-        return { id: model, breaker: state?.breaker.state(nowMs) ?? "closed", in_flight: state?.inFlight ?? 0 };
+        return {
+          id: model,
+          breaker: state?.breaker.state(nowMs) ?? "closed",
+          in_flight: state?.inFlight ?? 0,
+          ...figures(state?.latency, nowMs),
+        };
       }),
     };
   });
@@ -36,5 +42,16 @@ export function upstreamHealth(catalogue: Catalogue, live: LiveState, clock: Clo
     total_providers: count("cloud"),
     timestamp: new Date(clock.now()).toISOString(),
     upstreams,
+  };
+}
+
+/** What was measured lately; null is unknown. */
+function figures(latency: LatencyWindow | undefined, nowMs: number): Record<string, number | null> {
+  const rounded = (figure: number | undefined): number | null => (figure === undefined ? null : Math.round(figure));
+  return {
+    ttft_ms: rounded(latency?.ttftMs),
+    end_to_end_ms: rounded(latency?.endToEndMs),
+    tokens_per_second: rounded(latency?.tokensPerSecond),
+    error_rate: Math.round((latency?.errorRate(nowMs) ?? 0) * 100) / 100,
   };
 }

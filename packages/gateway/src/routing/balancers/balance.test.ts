@@ -119,6 +119,26 @@ describe("peak_ewma", () => {
     const targets = replicas(4);
     train(live, targets[0], 1);
     expect(spread("peak_ewma", targets, 3, live)).toEqual([0, 1, 1, 1]);
+    for (let seed = 0; seed < 10; seed++) {
+      const fresh = liveState();
+      for (const target of targets.slice(1)) train(fresh, target, 1);
+      expect(balance("peak_ewma", views(targets, fresh), ask({}, seeded(seed)))[0]?.deployment).toBe(targets[0]);
+    }
+  });
+
+  test("a replica that fails fast is not the fastest", () => {
+    const live = liveState();
+    const [good, bad] = replicas(2);
+    if (good === undefined || bad === undefined) throw new Error("two replicas");
+    for (const target of [good, bad]) train(live, target, 1);
+    for (let i = 0; i < 4; i++) {
+      live.begin(bad, { inputTokens: 10, conversationHash: 0, streams: true }, 300_000).end("failure", 0, 300_001);
+    }
+    occupy(live, good, 3, 300_000);
+    const group = () => views([bad, good], live, { nowMs: 300_100 });
+    for (let seed = 0; seed < 10; seed++) {
+      expect(balance("peak_ewma", group(), ask({}, seeded(seed)))[0]?.deployment).toBe(good);
+    }
   });
 
   test("where only whole answers are known, their time and what runs there decide", () => {

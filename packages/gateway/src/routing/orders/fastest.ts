@@ -20,8 +20,8 @@ export const fastest: Order = (views) =>
 
 function rankMs(view: TargetView): number {
   if (view.untried) return Number.NEGATIVE_INFINITY;
-  const known = view.hopedTtftMs;
-  if (known !== undefined) return known;
+  const known = view.knownTtftMs;
+  if (known !== undefined && view.sawFirstTokens) return known;
   const endMs = view.knownLatencyMs;
   return endMs === undefined ? Number.POSITIVE_INFINITY : behindMs + endMs;
 }
