@@ -6,8 +6,26 @@ const endCharacters = 4_000;
 /** Blocks looked at in one text; what comes after stays as it is. */
 const mostBlocks = 64;
 
-/** Tags that tools and editors wrap their own text in, beside every name with a hyphen or an underscore. */
-const harnessTags = new Set(["context", "document", "documents", "summary", "rules", "files", "diagnostics", "env"]);
+/** Tags that tools and editors wrap their own text in: it is never a person's. */
+const harnessTags = new Set([
+  "system-reminder",
+  "system_reminder",
+  "environment_details",
+  "environment_context",
+  "user_instructions",
+  "command-name",
+  "command-message",
+  "local-command-stdout",
+  "local-command-caveat",
+  "bash-stdout",
+  "bash-stderr",
+  "tool_result",
+  "function_results",
+  "conversation_summary",
+]);
+
+/** What stands in these, and in any with a hyphen or underscore, is material, while the message has other words. */
+const materialTags = new Set(["context", "document", "documents", "summary", "rules", "files", "diagnostics", "env"]);
 
 /** Tags that hold the person's own words among a tool's. */
 const askTags = ["user_query", "user-query", "userRequest", "user_request", "task", "command-args"] as const;
@@ -68,13 +86,18 @@ function ownWords(text: string): string {
     const inner = end < 0 ? "" : text.slice(start + tag.length + 2, end).trim();
     if (inner !== "") return inner;
   }
-  return withoutBlocks(text).trim();
+  const words = withoutBlocks(text, isMaterial).trim();
+  // A template may wrap the whole ask in a tag of its own.
+  return words === "" ? withoutBlocks(text, isHarness).trim() : words;
 }
+
+const isHarness = (tag: string): boolean => harnessTags.has(tag);
+const isMaterial = (tag: string): boolean => /[-_]/.test(tag) || materialTags.has(tag);
 
 const tagName = /<([A-Za-z][\w-]{1,40})(?:\s[^<>]{0,200})?>/y;
 
-/** Takes out `<tag>…</tag>` where the tag is a harness's. Linear: a tag that is never closed is looked for once. */
-function withoutBlocks(text: string): string {
+/** Takes out `<tag>…</tag>` where the tag is one to leave out. Linear: a tag that is never closed is looked for once. */
+function withoutBlocks(text: string, leavesOut: (tag: string) => boolean): string {
   let kept = "";
   let from = 0;
   let at = text.indexOf("<");
@@ -82,7 +105,7 @@ function withoutBlocks(text: string): string {
   for (let block = 0; at >= 0 && block < mostBlocks; block++) {
     tagName.lastIndex = at;
     const name = tagName.exec(text)?.[1];
-    const known = name !== undefined && (/[-_]/.test(name) || harnessTags.has(name)) && !unclosed.has(name);
+    const known = name !== undefined && leavesOut(name) && !unclosed.has(name);
     const closing = `</${name}>`;
     const end = known ? text.indexOf(closing, at) : -1;
     if (end < 0) {

@@ -40,7 +40,7 @@ const routine: ReadonlySet<TaskKind> = new Set<TaskKind>(["classification", "tra
 
 /**
  * The default score, untrained: edit freely, one row at a time. 0.7 in sum is what `auto` calls premium. The rows above the
- * line were fitted to public data (bench/quality says to which) and rounded; those below it are judgement.
+ * line were fitted to public data (bench/quality says to which), rounded and checked; those below it are judgement.
  */
 export const complexityWeights: readonly WeightedRow[] = [
   // Longer asks are harder in every set there is; more than half of what the score knows.

@@ -15,12 +15,23 @@ const absentMaxTokens = 512;
 /** One for all requests: features are computed without a pause, and nothing of a scan outlives them. */
 const scan = new TextScan();
 
+/** What the tools look like in a prompt. */
+function textOfTools(tools: ChatRequest["tools"]): string {
+  if (tools.length === 0) return "";
+  try {
+    return JSON.stringify(tools);
+  } catch {
+    // Nested too deeply to be written; whether such a request is served is not for its features to say.
+    return tools.map((tool) => (tool.type === "server" ? tool.type : tool.name)).join(" ");
+  }
+}
+
 /**
  * Computes what routing may know of a request from its words and shape. Linear, synchronous, every request: of long texts
  * only parts are read. `promptTokens` is characters / 4 on purpose: people can predict it (requirement B5).
  */
 export function extractFeatures(request: ChatRequest): Features {
-  const toolText = request.tools.length > 0 ? JSON.stringify(request.tools) : "";
+  const toolText = textOfTools(request.tools);
   const size = measureRequest(request, toolText);
   const hasTools = request.tools.length > 0;
   scan.scan(findAsk(request.messages).text);
