@@ -182,6 +182,14 @@ test("an ask that a template wrapped in a tag of its own is still the ask, besid
   });
 });
 
+test("of an ask in very many parts the first and the last are read", () => {
+  const filler = Array.from({ length: 5_000 }, () => text("The rain fell on the roofs."));
+  const messages = [user(text("Translate this into Spanish:"), ...filler, text("Do it step by step."))];
+  const features = extractFeatures(request(messages));
+  expect(features.task).toBe("translation");
+  expect(names(features)).toContain("multi_step_reasoning");
+});
+
 test("HTML, generics and comparisons are a person's own words", () => {
   const features = of("Why is <div><b>x</b></div> bold when a < b and Map<string, number> is empty?");
   expect(features.task).toBe("question");
