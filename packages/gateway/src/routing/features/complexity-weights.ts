@@ -67,7 +67,7 @@ export const complexityWeights: readonly WeightedRow[] = [
   // "In detail", "thorough".
   { signal: "detailed_explanation", weight: 0.22, value: ({ scan }) => Math.min(1, countOf(scan, "detail")) },
   // "Compare", "justify", "evaluate".
-  { signal: "reasoning_verbs", weight: 0.05, value: ({ scan }) => doublings(countOf(scan, "reasoning"), 4) },
+  { signal: "reasoning_verbs", weight: 0.06, value: ({ scan }) => doublings(countOf(scan, "reasoning"), 4) },
   // Work on code is worth a good model, more so the more code there is.
   { signal: "code_analysis", weight: 0.04, value: ({ task }) => (task === "code_analysis" ? 1 : 0) },
   {
