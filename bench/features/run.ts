@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { estimateTokenCount } from "tokenx";
+import type { ChatMessage, ChatRequest } from "../../packages/gateway/src/core/chat.ts";
 import { estimateTokens } from "../../packages/gateway/src/routing/features/estimate-tokens.ts";
 import { extractFeatures } from "../../packages/gateway/src/routing/features/extract-features.ts";
 import { requestOf } from "../quality/score-prompts.ts";
@@ -46,6 +47,25 @@ const times = sizes.map((size) => {
   return { size, micros };
 });
 
+/** An agent in the middle of its work: 200 messages of 800 characters and 20 tools. */
+function agentRequest(): ChatRequest {
+  const text = textOf(40_000);
+  const messages = Array.from({ length: 200 }, (_, index): ChatMessage => {
+    const content = [{ type: "text" as const, text: text.slice(index * 150, index * 150 + 800) }];
+    return index % 2 === 0 ? { role: "user", content } : { role: "assistant", content, toolCalls: [] };
+  });
+  const tools = Array.from({ length: 20 }, (_, index) => ({
+    type: "function" as const,
+    name: `tool_${index}`,
+    description: text.slice(0, 600),
+    parameters: { type: "object", properties: { path: { type: "string" }, limit: { type: "number" } } },
+  }));
+  return { ...requestOf(""), messages, tools };
+}
+const agent = agentRequest();
+const agentMicros = timeOf(() => extractFeatures(agent));
+console.log(`200 messages and 20 tools: ${agentMicros.toFixed(1)} µs`);
+
 const estimators: Readonly<Record<string, (text: string) => number>> = {
   "characters / 4": (text) => text.length / 4,
   tokenx: estimateTokenCount,
@@ -70,4 +90,4 @@ const errors = sampleTexts().map(({ name, samples }) => {
   console.log(`${name.padEnd(28)}${cells.join("")}`);
   return { name, ...byEstimator };
 });
-console.log(JSON.stringify({ bench: "features", times, errors }));
+console.log(JSON.stringify({ bench: "features", times, agentMicros, errors }));

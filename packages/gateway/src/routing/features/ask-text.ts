@@ -6,8 +6,32 @@ const endCharacters = 4_000;
 /** Blocks looked at in one text; what comes after stays as it is. */
 const mostBlocks = 64;
 
-/** Tags that tools and editors wrap their own text in, beside every name with a hyphen or an underscore. */
-const harnessTags = new Set(["context", "document", "documents", "summary", "rules", "files", "diagnostics", "env"]);
+/** Closing tags looked for in vain in one text: each such look may read all of it. */
+const mostUnclosed = 4;
+
+/** User messages looked at, from the last one back. */
+const mostMessages = 32;
+
+/** Tags that tools and editors wrap their own text in: it is never a person's. */
+const harnessTags = new Set([
+  "system-reminder",
+  "system_reminder",
+  "environment_details",
+  "environment_context",
+  "user_instructions",
+  "command-name",
+  "command-message",
+  "local-command-stdout",
+  "local-command-caveat",
+  "bash-stdout",
+  "bash-stderr",
+  "tool_result",
+  "function_results",
+  "conversation_summary",
+]);
+
+/** What stands in these, and in any with a hyphen or underscore, is material, while the message has other words. */
+const materialTags = new Set(["context", "document", "documents", "summary", "rules", "files", "diagnostics", "env"]);
 
 /** Tags that hold the person's own words among a tool's. */
 const askTags = ["user_query", "user-query", "userRequest", "user_request", "task", "command-args"] as const;
@@ -20,38 +44,38 @@ const compactionStarts = [
   "Another language model started to solve this problem",
 ];
 
-/** What a person asked last, without what tools put around it. */
-export interface Ask {
-  /** At most its head and its tail. */
-  readonly text: string;
-  /** Of the whole ask. */
-  readonly characters: number;
-}
-
-const nothing: Ask = { text: "", characters: 0 };
-
-/** Finds the last words of a person: tool results, tagged blocks of harnesses and summaries of old turns are none. */
-export function findAsk(messages: readonly ChatMessage[]): Ask {
-  for (let index = messages.length - 1; index >= 0; index--) {
+/**
+ * Finds the last words of a person, at most their head and tail: tool results, tagged blocks of harnesses and summaries of
+ * old turns are none. Empty when nobody said anything.
+ */
+export function findAsk(messages: readonly ChatMessage[]): string {
+  let looked = 0;
+  for (let index = messages.length - 1; index >= 0 && looked < mostMessages; index--) {
     const message = messages[index];
     if (message?.role !== "user") continue;
+    looked++;
     const ask = ownText(message.content);
-    if (ask.characters > 0) return ask;
+    if (ask !== "") return ask;
   }
-  return nothing;
+  return "";
 }
 
-function ownText(content: readonly ContentPart[]): Ask {
+const wordsOf = (part: ContentPart | undefined): string =>
+  part?.type === "text" && part.text.length > 0 ? headAndTail(ownWords(part.text)) : "";
+
+const joined = (before: string, after: string): string =>
+  before === "" || after === "" ? before + after : `${before}\n${after}`;
+
+/** Reads parts from the front, and of very many the last ones too; those between are not looked at. */
+function ownText(content: readonly ContentPart[]): string {
   let text = "";
-  let characters = 0;
-  for (const part of content) {
-    if (part.type !== "text" || part.text.length === 0) continue;
-    const own = ownWords(part.text);
-    if (own.length === 0) continue;
-    characters += own.length;
-    text = text === "" ? headAndTail(own) : headAndTail(`${text}\n${headAndTail(own)}`);
+  let next = 0;
+  while (next < content.length && text.length < 2 * endCharacters) text = joined(text, wordsOf(content[next++]));
+  let tail = "";
+  for (let last = content.length - 1; last >= next && tail.length < endCharacters; last--) {
+    tail = joined(wordsOf(content[last]), tail);
   }
-  return { text, characters };
+  return headAndTail(joined(text, tail));
 }
 
 function headAndTail(text: string): string {
@@ -68,21 +92,26 @@ function ownWords(text: string): string {
     const inner = end < 0 ? "" : text.slice(start + tag.length + 2, end).trim();
     if (inner !== "") return inner;
   }
-  return withoutBlocks(text).trim();
+  const words = withoutBlocks(text, isMaterial).trim();
+  // A template may wrap the whole ask in a tag of its own.
+  return words === "" ? withoutBlocks(text, isHarness).trim() : words;
 }
+
+const isHarness = (tag: string): boolean => harnessTags.has(tag);
+const isMaterial = (tag: string): boolean => /[-_]/.test(tag) || materialTags.has(tag);
 
 const tagName = /<([A-Za-z][\w-]{1,40})(?:\s[^<>]{0,200})?>/y;
 
-/** Takes out `<tag>…</tag>` where the tag is a harness's. Linear: a tag that is never closed is looked for once. */
-function withoutBlocks(text: string): string {
+/** Takes out `<tag>…</tag>` where the tag is one to leave out. Linear: a tag that is never closed is looked for once. */
+function withoutBlocks(text: string, leavesOut: (tag: string) => boolean): string {
   let kept = "";
   let from = 0;
   let at = text.indexOf("<");
   const unclosed = new Set<string>();
-  for (let block = 0; at >= 0 && block < mostBlocks; block++) {
+  for (let block = 0; at >= 0 && block < mostBlocks && unclosed.size < mostUnclosed; block++) {
     tagName.lastIndex = at;
     const name = tagName.exec(text)?.[1];
-    const known = name !== undefined && (/[-_]/.test(name) || harnessTags.has(name)) && !unclosed.has(name);
+    const known = name !== undefined && leavesOut(name) && !unclosed.has(name);
     const closing = `</${name}>`;
     const end = known ? text.indexOf(closing, at) : -1;
     if (end < 0) {

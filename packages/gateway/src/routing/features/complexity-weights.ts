@@ -40,7 +40,7 @@ const routine: ReadonlySet<TaskKind> = new Set<TaskKind>(["classification", "tra
 
 /**
  * The default score, untrained: edit freely, one row at a time. 0.7 in sum is what `auto` calls premium. The rows above the
- * line were fitted to public data (bench/quality says to which) and rounded; those below it are judgement.
+ * line were fitted to public data (bench/quality says to which), rounded and checked; those below it are judgement.
  */
 export const complexityWeights: readonly WeightedRow[] = [
   // Longer asks are harder in every set there is; more than half of what the score knows.
@@ -67,7 +67,7 @@ export const complexityWeights: readonly WeightedRow[] = [
   // "In detail", "thorough".
   { signal: "detailed_explanation", weight: 0.22, value: ({ scan }) => Math.min(1, countOf(scan, "detail")) },
   // "Compare", "justify", "evaluate".
-  { signal: "reasoning_verbs", weight: 0.05, value: ({ scan }) => doublings(countOf(scan, "reasoning"), 4) },
+  { signal: "reasoning_verbs", weight: 0.06, value: ({ scan }) => doublings(countOf(scan, "reasoning"), 4) },
   // Work on code is worth a good model, more so the more code there is.
   { signal: "code_analysis", weight: 0.04, value: ({ task }) => (task === "code_analysis" ? 1 : 0) },
   {

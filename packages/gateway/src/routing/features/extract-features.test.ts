@@ -173,6 +173,23 @@ test("what a harness adds does not raise the score: reminders, tool results, sys
   }
 });
 
+test("an ask that a template wrapped in a tag of its own is still the ask, beside material it is not", () => {
+  expect(of("<user_input>\nTranslate this text to Spanish\n</user_input>").task).toBe("translation");
+  const material = `<source_text>\n${audit}\n</source_text>\nTranslate this text to Spanish`;
+  expect(of(material)).toMatchObject({
+    task: "translation",
+    complexity: of("Translate this text to Spanish").complexity,
+  });
+});
+
+test("of an ask in very many parts the first and the last are read", () => {
+  const filler = Array.from({ length: 5_000 }, () => text("The rain fell on the roofs."));
+  const messages = [user(text("Translate this into Spanish:"), ...filler, text("Do it step by step."))];
+  const features = extractFeatures(request(messages));
+  expect(features.task).toBe("translation");
+  expect(names(features)).toContain("multi_step_reasoning");
+});
+
 test("HTML, generics and comparisons are a person's own words", () => {
   const features = of("Why is <div><b>x</b></div> bold when a < b and Map<string, number> is empty?");
   expect(features.task).toBe("question");
@@ -350,6 +367,12 @@ test("odd and huge requests are read without fail", () => {
   expect(extractFeatures(request(many)).turns).toBe(20_000);
   const parts = Array.from({ length: 20_000 }, () => text("<b_c>"));
   expect(extractFeatures(request([user(...parts)])).promptTokens).toBe(25_000);
+});
+
+test("tools that are nested too deeply to be written are no reason to fail", () => {
+  const depth = 100_000;
+  const parameters = JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`) as Record<string, unknown>;
+  expect(of("Hi", { tools: [{ type: "function", name: "deep", parameters }] }).hasTools).toBe(true);
 });
 
 test("the work on an ask is bounded: what lies in the middle of a huge one changes nothing but its size", () => {

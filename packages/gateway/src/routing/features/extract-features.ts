@@ -1,5 +1,6 @@
 import type { ChatRequest } from "../../core/chat.ts";
 import type { Features } from "../../core/decision.ts";
+import type { JsonObject } from "../../lib/json.ts";
 import { findAsk } from "./ask-text.ts";
 import { complexityRules } from "./complexity-rules.ts";
 import type { ScoredRequest } from "./complexity-weights.ts";
@@ -15,15 +16,32 @@ const absentMaxTokens = 512;
 /** One for all requests: features are computed without a pause, and nothing of a scan outlives them. */
 const scan = new TextScan();
 
+/** Schemas nested deeper than this are not written out: the runtime takes seconds to fail on some 50,000 levels. */
+const deepestTool = 200;
+
+function isDeep(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  for (const key in value) if (isDeep((value as JsonObject)[key], levels - 1)) return true;
+  return false;
+}
+
+/** What the tools look like in a prompt. */
+function textOfTools(tools: ChatRequest["tools"]): string {
+  if (tools.length === 0) return "";
+  if (!isDeep(tools, deepestTool)) return JSON.stringify(tools);
+  return tools.map((tool) => (tool.type === "server" ? tool.type : tool.name)).join(" ");
+}
+
 /**
  * Computes what routing may know of a request from its words and shape. Linear, synchronous, every request: of long texts
  * only parts are read. `promptTokens` is characters / 4 on purpose: people can predict it (requirement B5).
  */
 export function extractFeatures(request: ChatRequest): Features {
-  const toolText = request.tools.length > 0 ? JSON.stringify(request.tools) : "";
+  const toolText = textOfTools(request.tools);
   const size = measureRequest(request, toolText);
   const hasTools = request.tools.length > 0;
-  scan.scan(findAsk(request.messages).text);
+  scan.scan(findAsk(request.messages));
   const scored: ScoredRequest = {
     scan,
     task: taskKind(scan),
