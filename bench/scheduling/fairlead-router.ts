@@ -1,18 +1,18 @@
-// The gateway's own routing code on trial: what routing decides by, put together as its plan does for local targets that are
-// preferred, balanced by predicted time to the first token, and left for the cloud when that is too long and the cap allows.
+// The gateway's own plan on trial: local targets are asked for by name, balanced by predicted time to the first token, and
+// left for the cloud when that is too long and the cap allows.
 import type { ChatRequest } from "../../packages/gateway/src/core/chat.ts";
 import type { Features } from "../../packages/gateway/src/core/decision.ts";
 import type { Deployment } from "../../packages/gateway/src/core/deployment.ts";
+import type { Catalogue } from "../../packages/gateway/src/core/gateway-model.ts";
 import { toDollars } from "../../packages/gateway/src/core/money.ts";
 import { costOf, type PicoDollars, type Price } from "../../packages/gateway/src/core/price.ts";
+import { noWish } from "../../packages/gateway/src/core/routing-wish.ts";
 import { noUsage } from "../../packages/gateway/src/core/usage.ts";
 import { OutputPredictor } from "../../packages/gateway/src/ledger/output-predictor.ts";
-import { balance } from "../../packages/gateway/src/routing/balancers/balance.ts";
 import { LiveState } from "../../packages/gateway/src/routing/live-state.ts";
-import { orderTargets } from "../../packages/gateway/src/routing/orders/order-targets.ts";
+import { plan } from "../../packages/gateway/src/routing/plan.ts";
 import type { SettleSpill } from "../../packages/gateway/src/routing/spill-cap.ts";
-import { TargetView, type ViewContext } from "../../packages/gateway/src/routing/target-view.ts";
-import { deployment, upstream } from "../../packages/gateway/test/fixtures/deployments.ts";
+import { catalogue, deployment, upstream } from "../../packages/gateway/test/fixtures/deployments.ts";
 import { features } from "../../packages/gateway/test/fixtures/features.ts";
 import type { AttemptEvents, Choice, Contestant, ScrapedLoad } from "./contestant.ts";
 import { Seeded } from "./seeded.ts";
@@ -47,11 +47,15 @@ export class FairleadRouter implements Contestant {
   readonly #random: Seeded;
   readonly #local: readonly Deployment[];
   readonly #cloud = deployment(upstream("cloud", "cloud"), "cloud-model");
-  readonly #spill: SpillRules;
+  readonly #catalogue: Catalogue;
 
   constructor(engines: readonly string[], spill: SpillRules, seed: number) {
     this.#local = engines.map((name) => deployment(upstream(name, "local"), "local-model"));
-    this.#spill = spill;
+    this.#catalogue = catalogue(
+      [...this.#local, this.#cloud],
+      { local: this.#local },
+      { spill, balance: "peak_ewma", autoCloud: [this.#cloud], fallback: [this.#cloud] },
+    );
     this.#random = new Seeded(seed);
     this.#live.spillCap.setCap(spill.maxUsdPerHour);
   }
@@ -84,26 +88,29 @@ export class FairleadRouter implements Contestant {
   }
 
   #decide(asked: Features, nowMs: number): { target: Deployment; settle?: SettleSpill | undefined } {
-    const context: ViewContext = {
+    const { spillCap } = this.#live;
+    const ask = {
+      model: "local",
       features: asked,
+      needs: new Set<never>(),
+      wish: noWish,
+      key: { id: "", name: "", team: "", user: "", tags: [], region: "" },
+      keyIsLocalOnly: false,
+      headers: () => ({}),
+      stream: true,
+      reasoning: "",
+    };
+    const { targets, spillCostUsd } = plan(ask, {
+      catalogue: this.#catalogue,
       live: this.#live,
       nowMs,
+      atMs: nowMs,
       priceOf: (target) => (target === this.#cloud ? cloudPrice : undefined),
-      predictOutput: (target) => this.#outputs.predict(target.id, plainRequest, asked),
-    };
-    const local = this.#local.map((target) => new TargetView(target, context));
-    const inTime = local.filter((view) => view.ttftMs <= this.#spill.maxTtftMs);
-    if (inTime.length === 0) {
-      const settle = this.#live.spillCap.hold(new TargetView(this.#cloud, context).costUsd, nowMs);
-      if (settle !== undefined) return { target: this.#cloud, settle };
-    }
-    const [group = []] = orderTargets(inTime.length > 0 ? inTime : local, ["listed"], undefined);
-    const ask = {
+      outputTokens: (target) => this.#outputs.predict(target.id, plainRequest, asked),
       fraction: this.#random.fraction,
-      prefixHash: asked.prefixHash,
-      conversationHash: asked.conversationHash,
-    };
-    const [first] = balance("peak_ewma", group, ask);
-    return { target: first?.deployment ?? this.#cloud };
+      spillCap,
+    });
+    const target = targets[0] ?? this.#cloud;
+    return { target, settle: spillCostUsd === undefined ? undefined : spillCap.hold(spillCostUsd, nowMs) };
   }
 }

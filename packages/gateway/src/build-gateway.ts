@@ -112,6 +112,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const ledger = parts.ledger ?? new MemoryLedgerStore();
   const counters = parts.counters ?? new MemoryCounterStore();
   const live = new LiveState(parts.breakerLimits);
+  live.spillCap.setCap(parts.catalogue.spill?.maxUsdPerHour);
   const meter = parts.meter ?? new SelfHostedMeter([]);
   const budgets = new BudgetBook();
   const metrics = new PrometheusSink();
@@ -233,6 +234,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       chat = chatDeps(snapshot);
       setBudgets(snapshot);
       live.sweep(snapshot.catalogue.deployments);
+      live.spillCap.setCap(snapshot.catalogue.spill?.maxUsdPerHour);
       routing.follow(snapshot.catalogue);
       decisions.resize(snapshot.keptDecisions ?? 0);
       prober = startProber(snapshot);

@@ -3,7 +3,7 @@ import type { Decision, Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { Catalogue } from "../core/gateway-model.ts";
-import { toDollars } from "../core/money.ts";
+import { noMoney, toDollars } from "../core/money.ts";
 import type { Principal } from "../core/principal.ts";
 import type { RoutingWish } from "../core/routing-wish.ts";
 import type { OutputPredictor } from "../ledger/output-predictor.ts";
@@ -67,27 +67,24 @@ export function decide(request: Deciding, exchange: Exchange, deps: DecideDeps, 
     rule: ruleOf(principal, wish, request.drops, catalogue),
     control: (strategy, complexity) =>
       mode === "real" ? routing.choose(strategy, complexity, nowMs) : routing.peek(strategy, complexity),
-    spillCap: routing.spillCap,
+    spillCap: live.spillCap,
     explains: mode === "explain",
   });
-  if (mode === "real") follow(decision, exchange, routing, nowMs);
+  if (mode === "real") follow(decision, exchange, deps, nowMs);
   return decision;
 }
 
 /** What the decision spends is counted when its exchange settles. */
-function follow(
-  { spillCostUsd, strategy, control }: Decision,
-  exchange: Exchange,
-  routing: RoutingState,
-  nowMs: number,
-): void {
-  const release = spillCostUsd === undefined ? undefined : routing.spillCap.hold(spillCostUsd, nowMs);
+function follow(decision: Decision, exchange: Exchange, { live, routing }: DecideDeps, nowMs: number): void {
+  const { spillCostUsd, strategy, control } = decision;
+  const release = spillCostUsd === undefined ? undefined : live.spillCap.hold(spillCostUsd, nowMs);
   if (release === undefined && control === undefined) return;
   exchange.closers.push(() => {
     const endMs = exchange.clock.monotonicMs();
-    const costUsd = exchange.served?.upstream.placement === "cloud" ? toDollars(exchange.cost ?? 0) : 0;
+    const costUsd = exchange.served?.upstream.placement === "cloud" ? toDollars(exchange.cost ?? noMoney) : 0;
     release?.(costUsd, endMs);
-    if (control !== undefined && strategy !== undefined) routing.spent(strategy, costUsd, endMs);
+    // A request that was sent to cloud counts as under way until it is told, also one that cost nothing.
+    if (strategy !== undefined && (control?.chose === "cloud" || costUsd > 0)) routing.spent(strategy, costUsd, endMs);
   });
 }
 

@@ -3,7 +3,6 @@ import type { ControlChoice } from "../core/decision.ts";
 import type { Catalogue } from "../core/gateway-model.ts";
 import type { ShareTarget, Strategy } from "../core/strategy.ts";
 import { ShareControl } from "./share-control.ts";
-import { SpillCap } from "./spill-cap.ts";
 
 interface Control {
   readonly target: ShareTarget;
@@ -12,25 +11,23 @@ interface Control {
 
 /**
  * What routing remembers across requests and configs beside live state: the controls of strategies that hold a share or
- * daily dollars, and the dollars that spilled requests spent. Keyed by configured names only, so bounded.
+ * daily dollars. Keyed by configured names only, so bounded.
  */
 export class RoutingState {
   readonly #controls = new Map<StrategyName, Control>();
-  readonly spillCap = new SpillCap();
 
   constructor(catalogue: Catalogue) {
     this.follow(catalogue);
   }
 
   /** Takes over another config: controls whose target stayed keep what they learned. */
-  follow({ strategies, spill }: Catalogue): void {
+  follow({ strategies }: Catalogue): void {
     for (const name of this.#controls.keys())
       if (strategies.get(name)?.control === undefined) this.#controls.delete(name);
     for (const { name, control: target } of strategies.values()) {
       if (target === undefined || sameTarget(this.#controls.get(name)?.target, target)) continue;
       this.#controls.set(name, { target, control: new ShareControl(target) });
     }
-    this.spillCap.setCap(spill?.maxUsdPerHour);
   }
 
   /** Where a request of this complexity goes, and learns from it. Once a request. */
