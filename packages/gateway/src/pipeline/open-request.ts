@@ -7,6 +7,7 @@ import type { Principal } from "../core/principal.ts";
 import type { RoutingWish } from "../core/routing-wish.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import { isObject, type JsonObject } from "../lib/json.ts";
+import { nestsDeeper } from "../lib/nests-deeper.ts";
 import { authenticate } from "../policy/authenticate.ts";
 import { refuseCrossSite } from "../policy/refuse-cross-site.ts";
 import { readRoutingWish } from "../routing/routing-wish.ts";
@@ -79,8 +80,14 @@ function takesForeign(body: JsonObject, { deployments, names, fallback }: Catalo
   return candidates.every(({ upstream }) => !upstream.routesItself);
 }
 
+/** Deeper than any schema that makes sense. */
+const mostLevels = 256;
+
 /** @throws GatewayError `invalid_json` or `invalid_request` */
 function parseBody(raw: string): Record<string, unknown> {
+  if (nestsDeeper(raw, mostLevels)) {
+    throw new GatewayError("invalid_request", `The request body nests deeper than ${mostLevels} levels.`);
+  }
   let body: unknown;
   try {
     body = JSON.parse(raw);

@@ -20,11 +20,15 @@ const mostNames = 64;
  * @throws GatewayError `invalid_request`: a wish that cannot be kept is refused, never ignored
  */
 export function readRoutingWish(headers: Headers, body: JsonObject, takesForeign: boolean): ReadWish {
-  const own = new WishReader(body["routing"], "routing");
+  const { routing, routing_strategy: named } = body;
+  if (!takesForeign && routing === undefined && named === undefined) {
+    return { wish: fromHeaders(headers, {}), taken: gatewayFields };
+  }
+  const own = new WishReader(routing, "routing");
   const foreign = takesForeign ? readForeign(body) : undefined;
   const wish = readFields(own);
   own.finish();
-  const strategy = new WishReader({ routing_strategy: body["routing_strategy"] }, "").name("routing_strategy");
+  const strategy = new WishReader({ routing_strategy: named }, "").name("routing_strategy");
   const given = foreign === undefined ? wish : { ...foreign.wish, ...wish };
   return {
     wish: fromHeaders(headers, strategy === undefined ? given : { strategy, ...given }),
@@ -96,7 +100,9 @@ function readForeign(body: JsonObject): { wish: Partial<RoutingWish>; taken: rea
 }
 
 function fromHeaders(headers: Headers, body: Partial<RoutingWish>): RoutingWish {
-  const reader = new WishReader(headerFields(headers), "");
+  const fields = headerFields(headers);
+  if (fields === undefined) return body.localOnly === undefined ? { ...body, localOnly: false } : (body as RoutingWish);
+  const reader = new WishReader(fields, "");
   const strategy = reader.name("X-Router-Strategy")?.toLowerCase();
   const more = given({
     strategy,

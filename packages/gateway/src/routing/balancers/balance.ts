@@ -1,9 +1,10 @@
 import type { BalancerName } from "@fairlead/contract/routing-names";
+import { hashText } from "../../lib/hash-text.ts";
 import type { TargetView } from "../target-view.ts";
 import { type BalanceAsk, type Balancer, shuffled } from "./balancer.ts";
 import { peakEwma } from "./peak-ewma.ts";
 import { prefixHash } from "./prefix-hash.ts";
-import { rendezvous, textHash } from "./rendezvous.ts";
+import { rendezvous } from "./rendezvous.ts";
 
 /** At random by `weight`, without repeats: each next place is drawn among those that are left. */
 const weighted: Balancer = (group, ask) =>
@@ -25,7 +26,7 @@ export const balancers = {
 
 /** The same target for the same session, whatever its load; only one that cannot be asked now comes last. */
 function sticky(group: readonly TargetView[], session: string): readonly TargetView[] {
-  const ranked = rendezvous(group, textHash(session));
+  const ranked = rendezvous(group, hashText(session));
   return [...ranked.filter((view) => view.ready), ...ranked.filter((view) => !view.ready)];
 }
 

@@ -1,19 +1,13 @@
 import type { Deployment } from "../../core/deployment.ts";
+import { hashText } from "../../lib/hash-text.ts";
 import type { TargetView } from "../target-view.ts";
 
 const hashes = new WeakMap<Deployment, number>();
 
-/** FNV-1a over UTF-16 code units, 32 bits: equal for equal text in every process. */
-export function textHash(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
-
 function hashOf(target: Deployment): number {
   let hash = hashes.get(target);
   if (hash === undefined) {
-    hash = textHash(target.id);
+    hash = hashText(target.id);
     hashes.set(target, hash);
   }
   return hash;
