@@ -107,7 +107,7 @@ export const routingPolicyFields = {
   shadows: z.array(shadowSchema).max(20).default([]).describe("Copies of requests for targets that are tried out."),
   decisions: z
     .strictObject({
-      keep: z.number().int().min(0).max(1_000_000).default(10_000).describe("The last so many are kept in memory."),
+      keep: z.number().int().min(0).max(1_000_000).default(1_000).describe("The last so many are kept in memory."),
     })
     .prefault({})
     .describe("Decisions that `GET /v1/decisions/{id}` answers without the ledger."),

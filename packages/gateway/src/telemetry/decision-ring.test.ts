@@ -33,3 +33,13 @@ test("keeps none when told so, also those it had", () => {
   expect(ring.find("a")).toBeUndefined();
   expect(ring.find("b")).toBeUndefined();
 });
+
+test("a ring that went round keeps the newest when it shrinks, and takes as many again when it grows", () => {
+  const ring = new DecisionRing(4);
+  for (const id of ["a", "b", "c", "d", "e", "f"]) ring.decided(exchange(id));
+  ring.resize(2);
+  expect(["c", "d", "e", "f"].filter((id) => ring.find(id) !== undefined)).toEqual(["e", "f"]);
+  ring.resize(3);
+  for (const id of ["g", "h"]) ring.decided(exchange(id));
+  expect(["e", "f", "g", "h"].filter((id) => ring.find(id) !== undefined)).toEqual(["f", "g", "h"]);
+});
