@@ -175,6 +175,10 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
       log.logger.info({ event: "listening", url: served.url, findings });
       log.flush();
     } else process.stdout.write(banner(lines, isTerminal));
+    // Compiled when first asked for: the first request shall not wait for it.
+    setImmediate(() => {
+      for (const strategy of resolved.catalogue.strategies.values()) void strategy.rules;
+    });
     await served.stopped;
   } catch (thrown) {
     await stores.ledger.close();

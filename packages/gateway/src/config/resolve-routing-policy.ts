@@ -25,7 +25,7 @@ interface PolicyContext {
   readonly notes: Resolution;
   readonly strategies: Catalogue["strategies"];
   /** Of conditions about a request alone. */
-  readonly scope: ConditionScope;
+  readonly scope: () => ConditionScope;
 }
 
 function conditionAt(
@@ -33,7 +33,7 @@ function conditionAt(
   at: ConfigPath,
   { scope, notes }: PolicyContext,
 ): Condition | undefined {
-  return when === undefined ? undefined : compileCondition(when, [...at, "when"], scope, notes.faults)?.test;
+  return when === undefined ? undefined : compileCondition(when, [...at, "when"], scope(), notes.faults)?.test;
 }
 
 function checkUnique(named: readonly { readonly name: string }[], at: ConfigPath, notes: Resolution): void {
@@ -132,7 +132,18 @@ export function resolveRoutingPolicy(
       checkStrategyName(route.strategy, strategies, ["models", model, "strategy"], notes);
     }
   }
-  const context: PolicyContext = { config, names, index, notes, strategies, scope: conditionScope(undefined, false) };
+  let scope: ConditionScope | undefined;
+  const context: PolicyContext = {
+    config,
+    names,
+    index,
+    notes,
+    strategies,
+    scope() {
+      scope ??= conditionScope(undefined, false);
+      return scope;
+    },
+  };
   return {
     strategies,
     defaultStrategy: canonicalStrategy(strategy),

@@ -2,7 +2,13 @@ import { configJsonSchema } from "@fairlead/contract/config-schema";
 import { isObject, type JsonObject } from "../lib/json.ts";
 import type { ConfigPath } from "./config-error.ts";
 
-const root: JsonObject = configJsonSchema();
+let root: JsonObject | undefined;
+
+/** Made when first asked for: a config without mistakes and variables never does. */
+function rootSchema(): JsonObject {
+  root ??= configJsonSchema();
+  return root;
+}
 
 function alternatives(schema: JsonObject): JsonObject[] {
   const options = schema["anyOf"] ?? schema["oneOf"];
@@ -18,7 +24,7 @@ function child(schema: JsonObject, segment: string | number): unknown {
 
 /** Returns every shape the config schema allows at a path; empty where it knows no such place. */
 export function schemasAt(path: ConfigPath): readonly JsonObject[] {
-  let here = alternatives(root);
+  let here = alternatives(rootSchema());
   for (const segment of path) {
     here = here.flatMap((schema) => {
       const next = child(schema, segment);

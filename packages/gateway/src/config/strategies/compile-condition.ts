@@ -1,5 +1,5 @@
 import type { ConditionConfig } from "@fairlead/contract/strategy-schema";
-import { type ASTNode, TypeError as CelTypeError, ParseError, type ParseResult, serialize } from "@marcbachmann/cel-js";
+import type { ASTNode, ParseResult } from "@marcbachmann/cel-js";
 import type { RoutingFacts } from "../../core/routing-facts.ts";
 import type { Condition } from "../../core/strategy.ts";
 import type { ConfigPath, Fault } from "../config-error.ts";
@@ -8,6 +8,7 @@ import type { ConditionScope } from "./condition-scope.ts";
 import { fieldText } from "./condition-text.ts";
 import { type ConditionMistake, explainConditionError, kindInWords } from "./explain-condition-error.ts";
 import { isAlways, lintCondition } from "./lint-conditions.ts";
+import { cel } from "./load-cel.ts";
 
 /** A condition, and what is known of it without any request. */
 export interface CompiledCondition {
@@ -26,7 +27,8 @@ function parse(text: string, scope: ConditionScope): ParseResult | ConditionMist
     if (error !== undefined) return explainConditionError(error, scope);
     return { what: `is ${kindInWords(type)}`, expected: "a condition, which is true or false", offset: 0 };
   } catch (thrown) {
-    if (thrown instanceof ParseError || thrown instanceof CelTypeError) return explainConditionError(thrown, scope);
+    if (thrown instanceof cel().ParseError || thrown instanceof cel().TypeError)
+      return explainConditionError(thrown, scope);
     throw thrown;
   }
 }
@@ -76,7 +78,7 @@ function testOf(program: ParseResult, scope: ConditionScope): Condition {
   const { ast } = program;
   if ((ast.op !== "||" && ast.op !== "&&") || !ast.input.includes("headers")) return leafTest(program, scope);
   const [left, right] = ast.args.map((side) => {
-    const part = scope.environment.parse(serialize(side));
+    const part = scope.environment.parse(cel().serialize(side));
     part.check();
     return testOf(part, scope);
   }) as [Condition, Condition];
@@ -169,5 +171,5 @@ export function compileCondition(
     typeof config === "string" ? compileText(config, at, scope, faults) : compileFields(config, at, scope, faults);
   if (program === undefined) return undefined;
   const { ast } = program;
-  return { test: testOf(program, scope), text: serialize(ast), always: isAlways(ast) };
+  return { test: testOf(program, scope), text: cel().serialize(ast), always: isAlways(ast) };
 }

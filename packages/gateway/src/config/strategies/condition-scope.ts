@@ -1,6 +1,7 @@
-import { Environment } from "@marcbachmann/cel-js";
+import type { Environment } from "@marcbachmann/cel-js";
 import type { RoutingFacts } from "../../core/routing-facts.ts";
 import { type FactGroup, type FactKind, type FactSchema, factSchema } from "./fact-schema.ts";
+import { cel } from "./load-cel.ts";
 
 export type Setting = string | number | boolean;
 export type Settings = Readonly<Record<string, Setting>>;
@@ -63,7 +64,7 @@ function mixNumbers(environment: Environment): void {
 }
 
 function makeBase(withTarget: boolean): Environment {
-  const environment = new Environment({ limits: { maxAstNodes: 1_000, maxDepth: 50 } });
+  const environment = new (cel().Environment)({ limits: { maxAstNodes: 1_000, maxDepth: 50 } });
   for (const group of groups) {
     if (group === "target" && !withTarget) continue;
     const ctor = views.get(group);

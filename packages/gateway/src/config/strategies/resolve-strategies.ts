@@ -14,7 +14,6 @@ import type { DeploymentIndex } from "../deployment-index.ts";
 import type { Resolution } from "../resolution.ts";
 import type { NameResolver } from "../resolve-names.ts";
 import { type BuiltIn, builtInFiles, builtInStrategies, isBuiltInRule } from "./built-in-strategies.ts";
-import { canonicalStrategy } from "./canonical-strategy.ts";
 import { compileStrategy, type StrategyContext, type StrategyParts } from "./compile-strategy.ts";
 import type { Settings } from "./condition-scope.ts";
 import { listReferences } from "./target-lists.ts";
@@ -77,12 +76,6 @@ function restrictedStrategies(config: FairleadConfig): ReadonlySet<string> {
   return new Set(routes.flatMap(({ strategy }) => strategy ?? []));
 }
 
-function namedStrategies({ routing, models }: FairleadConfig): readonly StrategyName[] {
-  const routes = Object.values(models).flatMap(({ strategy }) => strategy ?? []);
-  const arms = routing.experiments.flatMap((experiment) => experiment.arms.flatMap(({ strategy }) => strategy ?? []));
-  return [routing.strategy, ...routes, ...arms];
-}
-
 const knownLists = ["@local", "@cloud", ...Object.keys(listReferences)];
 
 const isUnknownList = (reference: string): boolean => reference.startsWith("@") && !knownLists.includes(reference);
@@ -125,10 +118,7 @@ export function resolveStrategies(
   };
   const own = Object.entries(strategies).flatMap(([name, strategy]) => partsOf(name, strategy, notes.faults) ?? []);
   const compiled = own.map((parts) => [parts.name, compileStrategy(parts, context)] as const);
-  const all = new Map([...builtInStrategies(context.lists), ...compiled]);
-  // Those that the config names are needed at once; the others cost a start nothing.
-  for (const name of namedStrategies(config)) void all.get(canonicalStrategy(name))?.rules;
-  return all;
+  return new Map([...builtInStrategies(context.lists), ...compiled]);
 }
 
 /** Notes a reference to a strategy that does not exist; aliases exist. */
