@@ -188,11 +188,10 @@ class Planner {
     };
     run(preference.prefer);
     const localUnready = this.#exclusions.some(({ reason }) => notReady.has(reason));
+    if (wish.allowFallbacks === false) return { usable: usable.slice(0, 1), firstChoice, all: seen };
     // A local model that is known not to be ready is replaced by the plain cloud model, not by the cheapest one.
     if (localUnready) run([{ targets: preference.standIn, order: ["listed"], balance: "priority" }]);
-    const before = usable.length;
-    if (wish.allowFallbacks !== false) run(preference.fallback);
-    else usable.splice(Math.min(1, before));
+    run(preference.fallback);
     return { usable, firstChoice, all: seen };
   }
 
@@ -217,7 +216,8 @@ class Planner {
   /** When nothing is left, targets that only looked unwell are tried all the same: a wrong guess must not refuse work. */
   #lastResort(all: ReadonlySet<Deployment>): Deployment[] {
     const unwell = new Set(this.#exclusions.filter(({ reason }) => notReady.has(reason)).map(({ target }) => target));
-    return [...all].filter((target) => unwell.has(target.id));
+    const tried = [...all].filter((target) => unwell.has(target.id));
+    return this.#ask.wish.allowFallbacks === false ? tried.slice(0, 1) : tried;
   }
 
   #finish(
