@@ -175,7 +175,7 @@ class Planner {
       },
       canServe: (target) => this.#canServe(target),
     };
-    let firstChoice: Deployment | undefined;
+    let firstChoice = this.#leftOut(preference);
     const run = (stages: Preference["prefer"]): void => {
       for (const stage of stages) {
         const targets = this.#allowed(stage.targets, preference).filter((target) => !seen.has(target));
@@ -188,12 +188,19 @@ class Planner {
     };
     run(preference.prefer);
     const localUnready = this.#exclusions.some(({ reason }) => notReady.has(reason));
+    if (wish.allowFallbacks === false) return { usable: usable.slice(0, 1), firstChoice, all: seen };
     // A local model that is known not to be ready is replaced by the plain cloud model, not by the cheapest one.
     if (localUnready) run([{ targets: preference.standIn, order: ["listed"], balance: "priority" }]);
-    const before = usable.length;
-    if (wish.allowFallbacks !== false) run(preference.fallback);
-    else usable.splice(Math.min(1, before));
+    run(preference.fallback);
     return { usable, firstChoice, all: seen };
+  }
+
+  /** What a name's own order begins with, where residency or the client leaves that out. */
+  #leftOut({ prefer: [stage] }: Preference): Deployment | undefined {
+    const first = stage?.targets[0];
+    if (stage === undefined || first === undefined || this.#universe.has(first)) return undefined;
+    const isOrdered = stage.order[0] === "listed";
+    return isOrdered || !stage.targets.some((target) => this.#universe.has(target)) ? first : undefined;
   }
 
   /** Whether it can serve now; noted once where it cannot. */
@@ -217,13 +224,14 @@ class Planner {
   /** When nothing is left, targets that only looked unwell are tried all the same: a wrong guess must not refuse work. */
   #lastResort(all: ReadonlySet<Deployment>): Deployment[] {
     const unwell = new Set(this.#exclusions.filter(({ reason }) => notReady.has(reason)).map(({ target }) => target));
-    return [...all].filter((target) => unwell.has(target.id));
+    const tried = [...all].filter((target) => unwell.has(target.id));
+    return this.#ask.wish.allowFallbacks === false ? tried.slice(0, 1) : tried;
   }
 
   #finish(
     asked: Asked,
     preference: Preference,
-    { placement, by }: Confinement,
+    { placement }: Confinement,
     ordered: readonly Deployment[],
     wanted: Deployment | undefined,
   ): Decision {
@@ -233,7 +241,7 @@ class Planner {
     const controlled = strategy?.control === undefined ? undefined : control?.(strategy, features.complexity);
     let targets = ordered;
     let firstChoice = wanted ?? ordered[0];
-    let reason = this.#reasonOf(preference, firstChoice, by.length > 0);
+    let reason = this.#reasonOf(preference, firstChoice);
     if (controlled !== undefined && ordered[0]?.upstream.placement !== controlled.chose) {
       targets = placementFirst(ordered, controlled.chose);
       if (targets[0] !== ordered[0]) {
@@ -277,11 +285,14 @@ class Planner {
     return this.#deps.catalogue.deployments.map((target) => this.#viewOf(target).figures());
   }
 
-  /** The preference's own reason, unless its first choice could not serve or its data had to stay. */
-  #reasonOf({ reason }: Preference, first: Deployment | undefined, isBound: boolean): RoutingReason {
+  /** The preference's own reason, unless its first choice could not serve, or residency or the client left a placement out. */
+  #reasonOf({ reason }: Preference, first: Deployment | undefined): RoutingReason {
     const excluded = this.#exclusions.find(({ target }) => target === first?.id)?.reason;
     if (excluded !== undefined) return excluded;
-    return isBound && (reason === "no_cloud" || reason === "no_local") ? "residency" : reason;
+    if (reason !== "no_cloud" && reason !== "no_local") return reason;
+    const missing = onPlacement(this.#deps.catalogue.deployments, reason === "no_cloud" ? "cloud" : "local");
+    const leftOut = this.#exclusions.find(({ target }) => missing.some(({ id }) => id === target));
+    return leftOut?.reason ?? reason;
   }
 }
 
