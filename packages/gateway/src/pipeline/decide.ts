@@ -44,7 +44,13 @@ export function deciding(
   headers: Headers,
   drops: (target: Deployment) => boolean,
 ): Deciding {
-  return { ...request, headers, features: extractFeatures(request.chat), drops };
+  const { principal, chat, wish } = request;
+  return { principal, chat, wish, headers, features: extractFeatures(chat), drops };
+}
+
+/** The client's wish, and its key's own strategy where it named none. */
+export function keysWish(wish: RoutingWish, { strategy }: Principal): RoutingWish {
+  return strategy === undefined || wish.strategy !== undefined ? wish : { ...wish, strategy };
 }
 
 /**

@@ -3,7 +3,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import { type DecisionWire, decisionWire } from "../telemetry/decision-wire.ts";
 import { exchangeRecord } from "../telemetry/exchange-record.ts";
-import { decide, deciding } from "./decide.ts";
+import { decide, deciding, keysWish } from "./decide.ts";
 import { dropsAny } from "./drops-any.ts";
 import type { ChatDeps } from "./handle-chat.ts";
 import { type Arrival, openBody, openPrincipal } from "./open-request.ts";
@@ -23,7 +23,7 @@ export async function explainRoute(
   const principal = await openPrincipal(arrival.headers, exchange, deps);
   const { chat, raw, wish, taken } = await openBody(arrival, dialect, exchange, deps);
   const request = { dialect, chat, raw, taken };
-  const asking = { principal, chat, wish: { ...wish, strategy: wish.strategy ?? principal.strategy } };
+  const asking = { principal, chat, wish: keysWish(wish, principal) };
   const question = deciding(asking, arrival.headers, (target) => dropsAny(request, target, deps.policy));
   const decision = decide(question, exchange, deps.deciding, "explain");
   refuseStrategy(principal, wish.strategy, decision);

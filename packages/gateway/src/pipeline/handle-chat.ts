@@ -11,7 +11,7 @@ import { Admission, type AdmissionDeps } from "../policy/admission.ts";
 import { readTags } from "../policy/read-tags.ts";
 import { armTag, isRoutingTag } from "../telemetry/arm-tag.ts";
 import { servedBy } from "../telemetry/exchange-record.ts";
-import { type DecideDeps, type Deciding, decide, deciding } from "./decide.ts";
+import { type DecideDeps, type Deciding, decide, deciding, keysWish } from "./decide.ts";
 import { dropsAny } from "./drops-any.ts";
 import { type Arrival, type OpenDeps, openBody, openPrincipal } from "./open-request.ts";
 import type { ClientRequest } from "./prepared.ts";
@@ -46,15 +46,17 @@ export async function handleChat(
   let admission: Admission | undefined;
   try {
     const { headers } = arrival;
-    const principal = await openPrincipal(headers, exchange, deps);
+    const opening = openPrincipal(headers, exchange, deps);
+    const principal = opening instanceof Promise ? await opening : opening;
     exchange.tags = readTags(principal.tags, headers.get("x-router-tags"), (tag) =>
       isReservedTag(tag, principal, deps),
     );
     refuseLoops(exchange, deps.instanceId);
     const { chat, raw, wish, taken } = await openBody(arrival, dialect, exchange, deps);
     const request: ClientRequest = { dialect, chat, raw, taken };
-    const asking = { principal, chat, wish: { ...wish, strategy: wish.strategy ?? principal.strategy } };
-    const question = deciding(asking, headers, (target) => dropsAny(request, target, deps.policy));
+    const question = deciding({ principal, chat, wish: keysWish(wish, principal) }, headers, (target) =>
+      dropsAny(request, target, deps.policy),
+    );
     const decision = decide(question, exchange, deps.deciding, "real");
     refuseStrategy(principal, wish.strategy, decision);
     exchange.decision = decision;

@@ -38,15 +38,17 @@ export interface OpenDeps {
 }
 
 /**
- * Finds out who asks. Awaits nothing where the key is known already.
+ * Finds out who asks; at once where the key is known already.
  * @throws GatewayError `unauthorized` and its kin
  */
-export async function openPrincipal(headers: Headers, exchange: Exchange, deps: OpenDeps): Promise<Principal> {
+export function openPrincipal(headers: Headers, exchange: Exchange, deps: OpenDeps): Principal | Promise<Principal> {
+  const accept = (principal: Principal): Principal => {
+    if (principal.kind === "anonymous") refuseCrossSite(headers, deps.isLoopbackBind);
+    exchange.principal = principal;
+    return principal;
+  };
   const authenticating = authenticate(headers, deps.keys);
-  const principal = authenticating instanceof Promise ? await authenticating : authenticating;
-  if (principal.kind === "anonymous") refuseCrossSite(headers, deps.isLoopbackBind);
-  exchange.principal = principal;
-  return principal;
+  return authenticating instanceof Promise ? authenticating.then(accept) : accept(authenticating);
 }
 
 /**

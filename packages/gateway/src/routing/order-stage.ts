@@ -24,42 +24,53 @@ export interface OrderedStage {
   readonly considered: readonly Deployment[];
 }
 
-/** Orders a stage's targets: near regions first, then the stage's order, then balance among equals that can serve. */
-export function orderStage(stage: Stage, deps: StageDeps): OrderedStage {
-  const { viewOf, canServe, balance } = deps;
-  if (stage.targets.length === 1) {
-    const target = stage.targets[0]!;
-    return { first: target, usable: canServe(target) ? [target] : [], considered: stage.targets };
+/**
+ * Orders some of a stage's targets: near regions first, then the stage's order, then balance among equals that can serve.
+ * Targets that nothing is compared with are not looked at.
+ */
+export function orderStage(stage: Stage, targets: readonly Deployment[], deps: StageDeps): OrderedStage {
+  const { canServe } = deps;
+  const limit = stage.limit ?? Number.POSITIVE_INFINITY;
+  if (targets.length === 1 || isPlainList(stage, targets, deps)) {
+    const considered = limit < targets.length ? targets.slice(0, limit) : targets;
+    return { first: targets[0], usable: considered.filter(canServe), considered };
   }
-  let first: Deployment | undefined;
   const usable: Deployment[] = [];
   const considered: Deployment[] = [];
-  const limit = stage.limit ?? Number.POSITIVE_INFINITY;
-  for (const group of groups(stage, deps)) {
+  for (const group of groupsOf(stage, targets, deps)) {
     const room = limit - considered.length;
     if (room <= 0) break;
     const able = group.filter((view) => canServe(view.deployment));
-    const balanced = spread(stage.balance, able, balance);
+    const balanced = able.length > 1 ? spread(stage.balance, able, deps.balance) : able;
     const ranked = [...balanced, ...group.filter((view) => !able.includes(view))].slice(0, room);
-    first ??= ranked[0]?.deployment;
     considered.push(...ranked.map(({ deployment }) => deployment));
     usable.push(...balanced.slice(0, room).map(({ deployment }) => deployment));
   }
-  return { first, usable, considered };
+  return { first: considered[0], usable, considered };
+}
 
-  /** Groups of equals, best first. */
-  function groups(
-    { targets, order, weights }: Stage,
-    { region, catalogue }: StageDeps,
-  ): readonly (readonly TargetView[])[] {
-    return byRegion(targets, region, catalogue).flatMap((near) => {
-      const views = near.map(viewOf);
-      const [by] = order;
-      if (by === undefined) return [views];
-      if (by === "throughput") return byThroughput(views);
-      return orderTargets(views, order as readonly Exclude<(typeof order)[number], "throughput">[], weights);
-    });
-  }
+/** Whether the list's own order is all there is: no two neighbours are replicas of each other. */
+function isPlainList({ order }: Stage, targets: readonly Deployment[], { region }: StageDeps): boolean {
+  if (region !== undefined || order.length !== 1 || order[0] !== "listed") return false;
+  return targets.every((target, i) => {
+    const before = targets[i - 1];
+    return before?.model !== target.model || before.upstream.placement !== target.upstream.placement;
+  });
+}
+
+/** Groups of equals, best first. */
+function groupsOf(
+  { order, weights }: Stage,
+  targets: readonly Deployment[],
+  { region, catalogue, viewOf }: StageDeps,
+): readonly (readonly TargetView[])[] {
+  return byRegion(targets, region, catalogue).flatMap((near) => {
+    const views = near.map(viewOf);
+    const [by] = order;
+    if (by === undefined) return [views];
+    if (by === "throughput") return byThroughput(views);
+    return orderTargets(views, order as readonly Exclude<(typeof order)[number], "throughput">[], weights);
+  });
 }
 
 function byRegion(targets: readonly Deployment[], region: string | undefined, catalogue: Catalogue): Deployment[][] {

@@ -67,6 +67,17 @@ export function plan(ask: Ask, deps: PlanDeps): Decision {
   return new Planner(ask, deps).decide();
 }
 
+const universes = new WeakMap<Catalogue, ReadonlySet<Deployment>>();
+
+function allOf(catalogue: Catalogue): ReadonlySet<Deployment> {
+  let all = universes.get(catalogue);
+  if (all === undefined) {
+    all = new Set(catalogue.deployments);
+    universes.set(catalogue, all);
+  }
+  return all;
+}
+
 /** One request's planning: its views of targets, and what was left out. */
 class Planner {
   readonly #ask: Ask;
@@ -92,7 +103,7 @@ class Planner {
     const facts = new Facts(ask, asked.name, this.#deps.atMs, (placement) => {
       return new PlacementView(onPlacement([...this.#universe], placement).map(this.#viewOf));
     });
-    this.#universe = new Set(catalogue.deployments);
+    this.#universe = allOf(catalogue);
     const confinement = confine(ask, asked.named, catalogue, facts);
     this.#universe = this.#within(confinement);
     facts.recount();
@@ -100,11 +111,7 @@ class Planner {
     const plain = prefer(ask, asked, { catalogue, facts, universe: this.#universe, viewOf, fraction });
     const preference = withWishes(plain, ask.wish, asked, catalogue, this.#universe);
     const confinedTo = confinement.placement ?? preference.confinedTo;
-    // A model asked for by name is not quietly replaced by another that the key may use.
-    const wanted = preference.prefer.flatMap(({ targets }) => this.#allowed(targets, preference));
-    if (asked.named !== undefined && rule !== undefined && wanted.length > 0) {
-      if (wanted.every((target) => rule(target) === "key_not_allowed")) throw notAllowed(asked.name);
-    }
+    if (asked.named !== undefined && rule !== undefined) this.#refuseForeign(preference, rule, asked.name);
     const { usable, firstChoice, all } = this.#order(preference);
     const targets = usable.length > 0 ? usable : this.#lastResort(all);
     if (targets.length === 0) {
@@ -118,6 +125,12 @@ class Planner {
       });
     }
     return this.#finish(asked, preference, confinement, targets, firstChoice);
+  }
+
+  /** A model asked for by name is not quietly replaced by another that the key may use. */
+  #refuseForeign(preference: Preference, rule: TargetRule, asked: string): void {
+    const wanted = preference.prefer.flatMap(({ targets }) => this.#allowed(targets, preference));
+    if (wanted.length > 0 && wanted.every((target) => rule(target) === "key_not_allowed")) throw notAllowed(asked);
   }
 
   readonly #viewOf = (target: Deployment): TargetView => {
@@ -152,6 +165,7 @@ class Planner {
   }
 
   #allowed(targets: readonly Deployment[], { confinedTo }: Preference): readonly Deployment[] {
+    if (confinedTo === undefined && this.#universe === allOf(this.#deps.catalogue)) return targets;
     return targets.filter(
       (target) => this.#universe.has(target) && (confinedTo === undefined || target.upstream.placement === confinedTo),
     );
@@ -178,9 +192,10 @@ class Planner {
     let firstChoice = this.#leftOut(preference);
     const run = (stages: Preference["prefer"]): void => {
       for (const stage of stages) {
-        const targets = this.#allowed(stage.targets, preference).filter((target) => !seen.has(target));
+        const allowed = this.#allowed(stage.targets, preference);
+        const targets = seen.size === 0 ? allowed : allowed.filter((target) => !seen.has(target));
         if (targets.length === 0) continue;
-        const ordered = orderStage({ ...stage, targets }, deps);
+        const ordered = orderStage(stage, targets, deps);
         for (const target of ordered.considered) seen.add(target);
         firstChoice ??= ordered.first;
         usable.push(...ordered.usable);

@@ -61,7 +61,24 @@ function behindName(named: NamedTarget | undefined, catalogue: Catalogue): Prefe
   };
 }
 
+const known = new WeakMap<Catalogue, WeakMap<NamedTarget, Preference>>();
+
+/** Made once for each name: nothing of a request is in it. */
 function preferNamed(named: NamedTarget, catalogue: Catalogue): Preference {
+  let byName = known.get(catalogue);
+  if (byName === undefined) {
+    byName = new WeakMap();
+    known.set(catalogue, byName);
+  }
+  let preference = byName.get(named);
+  if (preference === undefined) {
+    preference = makeNamed(named, catalogue);
+    byName.set(named, preference);
+  }
+  return preference;
+}
+
+function makeNamed(named: NamedTarget, catalogue: Catalogue): Preference {
   const { targets, balance } = named;
   const stage: Stage = balance === undefined ? listed(targets, catalogue.balance) : { targets, order: [], balance };
   return { ...behindName(named, catalogue), prefer: [stage] };

@@ -53,7 +53,11 @@ export function extractFeatures(request: ChatRequest): Features {
   const { complexity, signals } = scoreComplexity(scored);
   const { prefixHash, conversationHash } = fingerprint(request.messages, toolText);
   return {
-    ...size,
+    promptTokens: size.promptTokens,
+    windowTokens: size.windowTokens,
+    inputTokens: size.inputTokens,
+    modalities: size.modalities,
+    turns: size.turns,
     maxTokens: request.maxTokens ?? absentMaxTokens,
     requestedMaxTokens: request.maxTokens,
     task: scored.task,

@@ -31,15 +31,23 @@ export class LanguageVotes {
 
   /** ISO 639-1 of the language most of it is in, or `und` where too little tells. */
   winner(): string {
-    const total = this.#scripts.reduce((sum, count) => sum + count, 0);
+    let total = 0;
+    for (let script = 0; script < scripts.length; script++) total += this.#scripts[script] ?? 0;
     if (total > 0 && total * 3 > this.#letters) {
-      const most = this.#scripts.indexOf(Math.max(...this.#scripts));
+      const most = placeOfMost(this.#scripts);
       // Japanese writes Chinese characters too; its own syllables decide.
       const script = most === chinese && (this.#scripts[japanese] ?? 0) > 0 ? japanese : most;
       return scripts[script] ?? "und";
     }
-    const top = Math.max(...this.#words);
-    const place = this.#words.indexOf(top);
+    const place = placeOfMost(this.#words);
+    const top = this.#words[place] ?? 0;
     return top > 0 && this.#words.lastIndexOf(top) === place ? (spelledLanguages[place] ?? "und") : "und";
   }
+}
+
+/** The first of the largest. */
+function placeOfMost(counts: Int32Array): number {
+  let place = 0;
+  for (let at = 1; at < counts.length; at++) if ((counts[at] ?? 0) > (counts[place] ?? 0)) place = at;
+  return place;
 }

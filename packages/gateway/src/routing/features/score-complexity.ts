@@ -19,14 +19,22 @@ function bounded(sum: number): number {
 /** Sums the table of weights; the signals' parts are what each added before the sum was bounded. */
 export function scoreComplexity(request: ScoredRequest): { complexity: number; signals: readonly Signal[] } {
   let sum = baseComplexity;
-  const signals: { name: SignalName; weight: number }[] = [];
-  for (const { signal, weight, value } of complexityWeights) {
+  parts.fill(0);
+  for (let row = 0; row < complexityWeights.length; row++) {
+    const { weight, value } = complexityWeights[row]!;
     const part = weight * value(request);
-    if (part === 0) continue;
     sum += part;
-    const known = signals.find(({ name }) => name === signal);
-    if (known === undefined) signals.push({ name: signal, weight: part });
-    else known.weight += part;
+    parts[placeOf[row]!]! += part;
   }
-  return { complexity: bounded(sum), signals: signals.filter(({ weight }) => Math.abs(weight) >= smallestPart) };
+  const signals: Signal[] = [];
+  for (let place = 0; place < names.length; place++) {
+    const weight = parts[place]!;
+    if (Math.abs(weight) >= smallestPart) signals.push({ name: names[place]!, weight });
+  }
+  return { complexity: bounded(sum), signals };
 }
+
+/** Each signal once, in the order of the table, and the place of each row's signal among them. */
+const names: readonly SignalName[] = [...new Set(complexityWeights.map(({ signal }) => signal))];
+const placeOf = Int32Array.from(complexityWeights, ({ signal }) => names.indexOf(signal));
+const parts = new Float64Array(names.length);
