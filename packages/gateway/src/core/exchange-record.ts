@@ -53,21 +53,30 @@ export interface ExchangeRecord {
   readonly overheadMs: number;
 }
 
-/** Enough of a decision to explain it, and to make it again under other rules. */
+/** Enough of a decision to explain it, and to make it again under other rules. What is usual is left out: rows stay small. */
 export interface RoutingRecord {
-  readonly rule: string | undefined;
+  readonly rule?: string | undefined;
   readonly features: Features;
-  readonly needs: readonly Capability[];
-  readonly wish: RoutingWish;
-  /** The key's name, region and data policy: the rest of it stands in the record. */
-  readonly key: { readonly name: string | undefined; readonly region: string | undefined; readonly localOnly: boolean };
-  readonly reasoning: string;
+  /** Undefined for none. */
+  readonly needs?: readonly Capability[] | undefined;
+  /** Undefined for none. */
+  readonly wish?: RoutingWish | undefined;
+  /** What the record does not say of the key otherwise; undefined where there is nothing to say. */
+  readonly key?: RecordedKey | undefined;
+  readonly reasoning?: string | undefined;
   /** Ids of the targets, in the order they would be tried. */
   readonly order: readonly string[];
-  readonly candidates: readonly Candidate[];
-  readonly experiment: ArmChoice | undefined;
-  readonly control: ControlChoice | undefined;
-  readonly spillCostUsd: number | undefined;
+  /** Undefined where nothing was compared. */
+  readonly candidates?: readonly Candidate[] | undefined;
+  readonly experiment?: ArmChoice | undefined;
+  readonly control?: ControlChoice | undefined;
+  readonly spillCostUsd?: number | undefined;
+}
+
+export interface RecordedKey {
+  readonly name?: string | undefined;
+  readonly region?: string | undefined;
+  readonly localOnly?: true | undefined;
 }
 
 export interface ServedBy {

@@ -1,6 +1,6 @@
 import type { Candidate, Features } from "../core/decision.ts";
 import type { ExchangeRecord, RoutingRecord } from "../core/exchange-record.ts";
-import type { RoutingWish } from "../core/routing-wish.ts";
+import { noWish, type RoutingWish } from "../core/routing-wish.ts";
 
 /** A request's features as decisions show them. */
 export function featuresWire(features: Features) {
@@ -59,12 +59,16 @@ export function routingWire(routing: RoutingRecord) {
   return {
     rule: routing.rule ?? null,
     features: featuresWire(routing.features),
-    needs: routing.needs,
-    wish: wishWire(routing.wish),
-    key: { name: routing.key.name ?? null, region: routing.key.region ?? null, local_only: routing.key.localOnly },
-    reasoning: routing.reasoning === "" ? null : routing.reasoning,
+    needs: routing.needs ?? [],
+    wish: wishWire(routing.wish ?? noWish),
+    key: {
+      name: routing.key?.name ?? null,
+      region: routing.key?.region ?? null,
+      local_only: routing.key?.localOnly ?? false,
+    },
+    reasoning: routing.reasoning ?? null,
     order: routing.order,
-    candidates: routing.candidates.map(candidateWire),
+    candidates: (routing.candidates ?? []).map(candidateWire),
     experiment: experiment === undefined ? null : experiment,
     control: control === undefined ? null : control,
     spill_cost_usd: routing.spillCostUsd ?? null,

@@ -1,8 +1,10 @@
 import type { Decision } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { Attempt, Exchange } from "../core/exchange.ts";
-import type { AttemptRecord, ExchangeRecord, RoutingRecord, ServedBy } from "../core/exchange-record.ts";
+import type { AttemptRecord, ExchangeRecord, RecordedKey, RoutingRecord, ServedBy } from "../core/exchange-record.ts";
 import type { NanoDollars } from "../core/money.ts";
+import type { Principal } from "../core/principal.ts";
+import type { RoutingWish } from "../core/routing-wish.ts";
 
 /** A deployment as records name it. */
 export function servedBy({ id, upstream, model }: Deployment): ServedBy {
@@ -27,9 +29,32 @@ function attemptRecord(attempt: Attempt, exchange: Exchange, endedMs: number): A
 
 function routingRecord(decision: Decision, { principal }: Exchange): RoutingRecord {
   const { rule, features, needs, wish, reasoning, candidates, experiment, control, spillCostUsd } = decision;
-  const key = { name: principal?.keyName, region: principal?.region, localOnly: principal?.isLocalOnly ?? false };
-  const order = decision.targets.map(({ id }) => id);
-  return { rule, features, needs, wish, key, reasoning, order, candidates, experiment, control, spillCostUsd };
+  return {
+    rule,
+    features,
+    needs: needs.length === 0 ? undefined : needs,
+    wish: isNoWish(wish) ? undefined : wish,
+    key: principal && recordedKey(principal),
+    reasoning: reasoning === "" ? undefined : reasoning,
+    order: decision.targets.map(({ id }) => id),
+    candidates: candidates.length === 0 ? undefined : candidates,
+    experiment,
+    control,
+    spillCostUsd,
+  };
+}
+
+function isNoWish(wish: RoutingWish): boolean {
+  for (const field in wish) {
+    const value = wish[field as keyof RoutingWish];
+    if (value !== undefined && value !== false) return false;
+  }
+  return wish.allowFallbacks !== false;
+}
+
+function recordedKey({ keyName: name, region, isLocalOnly }: Principal): RecordedKey | undefined {
+  if (name === undefined && region === undefined && !isLocalOnly) return undefined;
+  return { name, region, localOnly: isLocalOnly || undefined };
 }
 
 const hasTokens = ({ usage }: Attempt): boolean => usage.inputTokens + usage.outputTokens > 0;
