@@ -183,7 +183,7 @@ export const webhookSchema = z
       .array(z.enum(["budget", "alert"]))
       .min(1)
       .default(["budget"])
-      .describe("What is sent."),
+      .describe("What is sent; `decision` is every settled exchange's, in batches."),
   })
   .describe("A receiver of events.");
 
