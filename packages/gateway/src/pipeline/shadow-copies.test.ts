@@ -158,6 +158,20 @@ test("what the client leaves out is left out for copies too", async () => {
   expect(it.results().skipped.client_preference).toBe(3);
 });
 
+test("a copy is in no arm's results, also of a request that an experiment placed", async () => {
+  const arms = ["one", "two"].map((name) => ({
+    name,
+    weight: 1,
+    targets: undefined,
+    strategy: "local_first" as const,
+  }));
+  const experiments = [{ name: "split", when: undefined, models: [], sticky: "request" as const, arms }];
+  const it = shadowed({ catalogue: { experiments } });
+  await it.ask({ ...hello, model: "auto" });
+  await it.over();
+  expect(it.records.map(({ tags }) => tags)).toEqual([[expect.stringMatching(/^experiment:split=/)], ["shadow:trial"]]);
+});
+
 test("only the share that is drawn and what the condition matches is copied", async () => {
   const outside = shadowed({ shadow: { sample: 0.5 }, fraction: 0.5 });
   await outside.ask();
