@@ -243,7 +243,7 @@ describe("shadow copies", () => {
     const body = say("[[sim:tokens=10]] Hello", { model: localModel, max_tokens: 10 });
     const each = nanoCost(prices.openai, inputTokens(body), 10);
     const trial = await start(shadow({ maxUsdPerDay: (each * 3.5) / 1e9, maxConcurrent: 2 }));
-    await trial.rig.openai.setFault({ spec: "slow-headers=400", times: 2 });
+    await trial.rig.openai.setFault({ spec: "slow-headers=1500", times: 2 });
     await Promise.all(Array.from({ length: 10 }, async () => (await trial.ask(body)).text()));
     const first = await drawn(trial, 10);
     expect(first.answered).toBe(2);
