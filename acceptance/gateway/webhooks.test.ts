@@ -158,3 +158,51 @@ test("a threshold that was told is not told again after a restart", async () => 
   await ask(second, 1);
   await expect.poll(() => thresholds(deliveries)).toEqual([0.5, 1]);
 });
+
+test("every decision arrives in signed batches, also when the receiver fails once, and none is left at the end", async () => {
+  const { url, deliveries } = await receive(0, [500]);
+  const dir = tempDir();
+  const gateway = await startGateway({
+    config: {
+      ...usualConfig(simulators),
+      pricing: pricing(),
+      storage: { dir },
+      webhooks: [{ url, secret: { env: "WEBHOOK_SECRET" }, events: ["decision"] }],
+    },
+    env: { ...canaryEnv, WEBHOOK_SECRET: secret },
+  });
+  const prompt = "prompt-canary-5f02";
+  const ids = new Set<string>();
+  for (let i = 0; i < 250; i += 25) {
+    const answers = await Promise.all(
+      Array.from({ length: 25 }, () => postChat(gateway.url, askFor(2, { max_tokens: 2 }, prompt))),
+    );
+    for (const answer of answers) {
+      expect(answer.status).toBe(200);
+      ids.add(answer.headers.get("x-router-decision-id") ?? "");
+    }
+  }
+  await gateway.stop();
+  const [first, again] = deliveries;
+  expect(again?.headers["x-fairlead-delivery"]).toBe(first?.headers["x-fairlead-delivery"]);
+  const taken = deliveries.slice(1);
+  for (const { headers, body: text, event } of taken) {
+    expect(isFromFairlead(headers, text, secret)).toBe(true);
+    expect(event).toMatchObject({ type: "decision.batch", dropped: 0 });
+    expect(event.data.length).toBeGreaterThan(0);
+    expect(event.data.length).toBeLessThanOrEqual(100);
+    for (const hidden of [prompt, secret, ...Object.values(canaryEnv)]) expect(text).not.toContain(hidden);
+  }
+  // Far fewer deliveries than decisions.
+  expect(taken.length).toBeLessThan(60);
+  const told = taken.flatMap(({ event }) => event.data);
+  expect(told.length).toBe(250);
+  expect(new Set(told.map(({ id }) => id))).toEqual(ids);
+  expect(told[0]).toMatchObject({
+    backend: "cloud",
+    reason: "explicit_model",
+    outcome: "ok",
+    attempts: [{ error: null }],
+  });
+  expect(nano(told[0].cost_usd)).toBeGreaterThan(0);
+});

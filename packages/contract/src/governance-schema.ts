@@ -180,10 +180,10 @@ export const webhookSchema = z
       .describe("Gets a POST for each event."),
     secret: secretSchema.describe("Signs each delivery: HMAC-SHA256 over time and body."),
     events: z
-      .array(z.enum(["budget", "alert"]))
+      .array(z.enum(["budget", "alert", "decision"]))
       .min(1)
       .default(["budget"])
-      .describe("What is sent."),
+      .describe("What is sent; `decision` is every settled exchange's, in batches."),
   })
   .describe("A receiver of events.");
 

@@ -5,7 +5,7 @@ import type { Budget, RateLimit } from "./core/budget.ts";
 import type { Deployment, Upstream } from "./core/deployment.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Exchange } from "./core/exchange.ts";
-import type { AttemptLimits, BreakerLimits, Catalogue } from "./core/gateway-model.ts";
+import type { AttemptLimits, BreakerLimits, Catalogue, Shadow } from "./core/gateway-model.ts";
 import type { Price } from "./core/price.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import type { BudgetStatus } from "./ledger/budget-status.ts";
@@ -17,6 +17,8 @@ import { SelfHostedMeter } from "./ledger/self-hosted-meter.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type Randomness, systemRandomness } from "./lib/ids.ts";
 import type { ChatDeps } from "./pipeline/handle-chat.ts";
+import { ShadowCopies } from "./pipeline/shadow-copies.ts";
+import type { ShadowResults } from "./pipeline/shadow-tally.ts";
 import type { AdmissionDeps } from "./policy/admission.ts";
 import { budgetBalances } from "./policy/budget-balances.ts";
 import { type ActiveBudget, BudgetBook } from "./policy/budget-book.ts";
@@ -73,6 +75,8 @@ export interface GatewayViews {
   readonly prices: () => PriceBook;
   readonly configured: () => { readonly budgets: readonly Budget[]; readonly limits: readonly RateLimit[] };
   readonly budgetStatus: BudgetStatus;
+  /** What a shadow's copies showed since the process began. */
+  readonly shadowResults: (shadow: Shadow) => ShadowResults;
   readonly alert: (error: GatewayError) => void;
 }
 
@@ -129,6 +133,19 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const budgetListeners: ((added: readonly ActiveBudget[]) => void)[] = [];
   let draining = false;
   let stored: StoredRules = { budgets: [], limits: [] };
+  const track = (exchange: Exchange, settled: Promise<unknown>): void => {
+    open.set(exchange, settled);
+    void settled.finally(() => open.delete(exchange));
+  };
+  // The metrics count what clients asked: copies are in the log and the ledger.
+  const shadows = new ShadowCopies({
+    id: () => randomness.id(),
+    fraction: () => randomness.fraction(),
+    counters,
+    sinks: parts.sinks ?? [],
+    draining: () => draining,
+    track,
+  });
 
   const chatDeps = (snapshot: Snapshot): ChatDeps => {
     const prices = snapshot.prices ?? emptyPriceBook;
@@ -140,6 +157,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       deciding: { catalogue, live, routing, prices, predictor, randomness },
       admission: { counters, budgets, limits, prices, predictor, watch, reserve, unpriced },
       accounts: { ledger, sinks, prices, decisions },
+      shadows,
       transport,
       live,
       meter,
@@ -202,6 +220,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     prices: () => chat.accounts.prices,
     configured: () => ({ budgets: current.budgets ?? [], limits: current.limits ?? [] }),
     budgetStatus,
+    shadowResults: (shadow) => shadows.results(shadow),
     alert(error) {
       for (const sink of sinks) sink.operatorAlert(error, "-");
     },
@@ -214,10 +233,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     metrics,
     admin: parts.adminApi?.(views),
     draining: () => draining,
-    track(exchange, settled) {
-      open.set(exchange, settled);
-      void settled.finally(() => open.delete(exchange));
-    },
+    track,
   });
 
   return {
@@ -236,6 +252,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       live.sweep(snapshot.catalogue.deployments);
       live.spillCap.setCap(snapshot.catalogue.spill?.maxUsdPerHour);
       routing.follow(snapshot.catalogue);
+      shadows.follow(snapshot.catalogue);
       decisions.resize(snapshot.keptDecisions ?? 0);
       prober = startProber(snapshot);
       scraper = startScraper(snapshot);

@@ -46,7 +46,8 @@ const timeZone = z
 const day = z.iso.date();
 const moment = z.union([wireTime, day]);
 
-const range = {
+/** A report's range in time. */
+export const usageRange = {
   from: moment.optional().describe("First moment; 30 days ago unless given. A day begins at 00:00 UTC."),
   to: moment.optional().describe("First moment after; now unless given."),
 };
@@ -72,7 +73,7 @@ const offsetPage = {
 };
 
 export const usageQuery = z.strictObject({
-  ...range,
+  ...usageRange,
   ...filters,
   group_by: groupBy,
   time_zone: timeZone,
@@ -82,7 +83,7 @@ export const usageQuery = z.strictObject({
 const group = z.record(z.string(), z.string().nullable()).describe("By dimension; null where rows have no such value.");
 const usd = z.number();
 
-const tokensAnswer = z.strictObject({
+export const tokensAnswer = z.strictObject({
   input: z.number().describe("All of it: cached reads, cache writes and audio as well."),
   cached_read: z.number(),
   cache_write: z.number(),
@@ -127,7 +128,7 @@ export const savingsAnswer = z.strictObject({
 
 const outcome = z.enum(["ok", "error", "client_gone", "interrupted"]);
 export const listDecisionsQuery = z.strictObject({
-  ...range,
+  ...usageRange,
   ...filters,
   outcome: outcome.optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
@@ -139,7 +140,7 @@ export const decisionAnswer = z
 export const decisionPage = z.strictObject({ data: z.array(decisionAnswer), next_cursor: z.string().nullable() });
 
 export const exportQuery = z.strictObject({
-  ...range,
+  ...usageRange,
   ...filters,
   outcome: outcome.optional(),
   format: z.enum(["csv", "jsonl"]).default("jsonl"),

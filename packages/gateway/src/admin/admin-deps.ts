@@ -1,5 +1,6 @@
 import type { Budget, RateLimit } from "../core/budget.ts";
 import type { GatewayError } from "../core/errors.ts";
+import type { Experiment, Shadow } from "../core/gateway-model.ts";
 import type { ConfigControl } from "../keys/config-control.ts";
 import type { CredentialVault } from "../keys/credential-vault.ts";
 import type { Directory } from "../keys/directory.ts";
@@ -12,6 +13,7 @@ import type { PriceBook } from "../ledger/price-book.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import type { Secret } from "../lib/secret.ts";
+import type { ShadowResults } from "../pipeline/shadow-tally.ts";
 import type { OidcSettings } from "./oidc/oidc-settings.ts";
 
 /** The parts of the running gateway that the admin API sees, as ports. */
@@ -39,6 +41,7 @@ export interface AdminDeps {
   readonly models: () => readonly ShownModel[];
   /** Every name of a strategy in force. */
   readonly strategies: () => readonly string[];
+  readonly trials: AdminTrials;
   readonly config: ConfigControl | undefined;
   readonly vault: CredentialVault;
   /** The config in force, as far as stored credentials go. */
@@ -49,6 +52,14 @@ export interface AdminDeps {
   };
   /** Told of the gateway's own faults. */
   readonly alert: (error: GatewayError) => void;
+}
+
+/** What is tried out: splits over arms and copies. */
+export interface AdminTrials {
+  readonly experiments: () => readonly Experiment[];
+  readonly shadows: () => readonly Shadow[];
+  /** Since the process began. */
+  readonly results: (shadow: Shadow) => ShadowResults;
 }
 
 /** The ledger, to read and to price again. */

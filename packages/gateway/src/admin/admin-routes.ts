@@ -9,6 +9,7 @@ import { auditRoutes } from "./routes/audit-routes.ts";
 import { budgetRoutes } from "./routes/budget-routes.ts";
 import { configRoutes } from "./routes/config-routes.ts";
 import { credentialRoutes } from "./routes/credential-routes.ts";
+import { experimentRoutes } from "./routes/experiment-routes.ts";
 import { keyRoutes } from "./routes/key-routes.ts";
 import { ledgerRoutes } from "./routes/ledger-routes.ts";
 import { limitRoutes } from "./routes/limit-routes.ts";
@@ -32,6 +33,7 @@ export function adminRoutes(deps: AdminDeps): readonly AdminRoute[] {
     ...budgetRoutes(deps),
     ...limitRoutes(deps),
     ...usageRoutes(deps),
+    ...experimentRoutes(deps),
     ...ledgerRoutes(deps),
     ...statusRoutes(deps),
     ...configRoutes(deps),

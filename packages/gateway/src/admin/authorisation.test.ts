@@ -49,6 +49,7 @@ const table: Readonly<Record<string, Role | "public">> = {
   "DELETE /admin/v1/limits/:id": "admin",
   "GET /admin/v1/usage": "member",
   "GET /admin/v1/savings": "viewer",
+  "GET /admin/v1/experiments": "viewer",
   "GET /admin/v1/decisions": "viewer",
   "GET /admin/v1/decisions/:id": "viewer",
   "GET /admin/v1/ledger/export": "viewer",

@@ -260,5 +260,14 @@ function reports(open: Open, finish: Finish, clock: Clock): readonly Command[] {
     const { reportSavings } = await import("./savings.ts");
     finish(await reportSavings(await open({ url, token, dir }), options, json, clock.now()));
   });
-  return [usage, savings];
+  const experiments = common(
+    new Command("experiments").description("results of each experiment's arms, and of shadow copies"),
+  )
+    .option("--from <time>", "first moment: a day or an ISO time (default: 30 days ago)")
+    .option("--to <time>", "first moment after (default: now)")
+    .action(async ({ from, to, json, ...at }: Common & { from?: string; to?: string }) => {
+      const { reportExperiments } = await import("./experiments.ts");
+      finish(await reportExperiments(await open(at), { from, to }, json));
+    });
+  return [usage, savings, experiments];
 }

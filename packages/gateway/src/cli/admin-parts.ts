@@ -103,6 +103,11 @@ export function adminApi(parts: AdminParts): (views: GatewayViews) => AdminApi {
       prices: () => shownPrices(views),
       models: () => shownModels(views),
       strategies: () => [...views.catalogue().strategies.keys(), ...Object.keys(strategyAliases)],
+      trials: {
+        experiments: () => views.catalogue().experiments,
+        shadows: () => views.catalogue().shadows,
+        results: views.shadowResults,
+      },
       config: parts.config,
       vault: parts.vault,
       runningConfig: parts.runningConfig,

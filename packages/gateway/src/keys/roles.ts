@@ -11,6 +11,7 @@ const lowestRole = {
   "limits.read": "viewer",
   "usage.read": "viewer",
   "savings.read": "viewer",
+  "experiments.read": "viewer",
   "upstreams.read": "viewer",
   "prices.read": "viewer",
   "decisions.read": "viewer",

@@ -94,7 +94,13 @@ function follow(decision: Decision, exchange: Exchange, { live, routing }: Decid
   });
 }
 
-function ruleOf(principal: Principal, wish: RoutingWish, drops: (target: Deployment) => boolean, catalogue: Catalogue) {
+/** Why a target is out for this key and these wishes; undefined where nothing is. */
+export function ruleOf(
+  principal: Principal,
+  wish: RoutingWish,
+  drops: (target: Deployment) => boolean,
+  catalogue: Catalogue,
+) {
   const allowed = allowedTargets(principal, catalogue);
   if (allowed === undefined && wish.requireParameters !== true) return undefined;
   return (target: Deployment) => {
@@ -103,7 +109,8 @@ function ruleOf(principal: Principal, wish: RoutingWish, drops: (target: Deploym
   };
 }
 
-function askOf({ principal, chat, features, wish, headers }: Deciding): Ask {
+/** What routing sees of a request. */
+export function askOf({ principal, chat, features, wish, headers }: Deciding): Ask {
   const { keyId, keyName, team, user, tags, region } = principal;
   return {
     model: principal.aliases.get(chat.model ?? "") ?? chat.model,

@@ -1,16 +1,14 @@
 import { capabilities } from "@fairlead/contract/names";
 import type { Dialect } from "../codecs/codec.ts";
 import type { Decision } from "../core/decision.ts";
-import type { Deployment } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { Principal } from "../core/principal.ts";
-import type { LedgerBegin } from "../ledger/ledger-store.ts";
 import { headerValue } from "../lib/header-value.ts";
 import { Admission, type AdmissionDeps } from "../policy/admission.ts";
 import { readTags } from "../policy/read-tags.ts";
 import { armTag, isRoutingTag } from "../telemetry/arm-tag.ts";
-import { servedBy } from "../telemetry/exchange-record.ts";
+import { beginning } from "./beginning.ts";
 import { type DecideDeps, type Deciding, decide, deciding, keysWish } from "./decide.ts";
 import { dropsAny } from "./drops-any.ts";
 import { type Arrival, type OpenDeps, openBody, openPrincipal } from "./open-request.ts";
@@ -20,12 +18,15 @@ import { ClientStream } from "./relay.ts";
 import { addRateLimits, costText, retryHeaders, routerHeaders } from "./reply-headers.ts";
 import { type AttemptLoopDeps, type Run, runAttempts, type Served } from "./run-attempts.ts";
 import { type Accounts, type Settlement, settle } from "./settlement.ts";
+import type { DrawnRequest, ShadowCopies } from "./shadow-copies.ts";
 
 /** What handling a chat request needs; one per config snapshot. */
 export interface ChatDeps extends AttemptLoopDeps, OpenDeps {
   readonly deciding: DecideDeps;
   readonly admission: AdmissionDeps;
   readonly accounts: Accounts;
+  /** Undefined where nothing is ever copied. */
+  readonly shadows?: ShadowCopies;
   readonly keepAliveMs: number;
   readonly commitGraceMs: number;
 }
@@ -72,10 +73,11 @@ export async function handleChat(
       selfHosted: () => attempted(() => decide(keptHome(question), exchange, deps.deciding, "again")),
       begin: (target) => deps.accounts.ledger.begin(beginning(exchange, open, target)),
     };
+    const drawn = deps.shadows?.draw(question, request, exchange, deps);
     const attempts = runAttempts(run, decision, exchange, deps);
     return chat.stream
-      ? await replyStream(attempts, run, exchange, deps)
-      : replyWhole(await attempts, exchange, open, deps);
+      ? await replyStream(attempts, run, exchange, deps, drawn)
+      : replyWhole(await attempts, exchange, open, deps, drawn);
   } catch (thrown) {
     return replyError(named(GatewayError.from(thrown), dialect), dialect, exchange, admission, deps.accounts);
   }
@@ -101,28 +103,6 @@ function attempted(decide: () => Decision): Decision | undefined {
   }
 }
 
-/** What is written before anything is sent. */
-function beginning(exchange: Exchange, { expected, price }: Admission, target: Deployment): LedgerBegin {
-  const { principal, decision } = exchange;
-  return {
-    id: exchange.id,
-    at: exchange.startedAt,
-    dialect: exchange.dialect,
-    keyId: principal?.keyId,
-    team: principal?.team,
-    user: principal?.user,
-    tags: exchange.tags,
-    asked: exchange.asked,
-    stream: exchange.stream,
-    reason: decision?.reason,
-    target: servedBy(target),
-    inputTokens: expected?.forecast.inputTokens ?? 0,
-    outputTokens: expected?.forecast.outputTokens ?? 0,
-    cost: expected?.cost,
-    priceVersion: price?.version,
-  };
-}
-
 function refuseLoops(exchange: Exchange, instanceId: string): void {
   const maxHops = 8;
   if (!exchange.hops.includes(instanceId) && exchange.hops.length < maxHops) return;
@@ -137,10 +117,17 @@ function markServed(exchange: Exchange, { target, prepared }: Served): void {
   exchange.dropped = prepared.dropped;
 }
 
-function replyWhole(served: Served, exchange: Exchange, admission: Admission, deps: ChatDeps): Reply {
+function replyWhole(
+  served: Served,
+  exchange: Exchange,
+  admission: Admission,
+  deps: ChatDeps,
+  drawn: DrawnRequest | undefined,
+): Reply {
   markServed(exchange, served);
   const { committed } = served;
   if (committed.kind !== "whole") throw new GatewayError("internal_error", "A whole answer was expected.");
+  drawn?.whole(committed.reply.body);
   exchange.status = 200;
   exchange.markAnswered();
   const { rateLimits } = admission;
@@ -156,6 +143,7 @@ async function replyStream(
   { request, admission }: Run,
   exchange: Exchange,
   deps: ChatDeps,
+  drawn: DrawnRequest | undefined,
 ): Promise<Reply> {
   const { dialect } = request;
   const { promise: settled, resolve } = Promise.withResolvers<Settlement>();
@@ -169,7 +157,8 @@ async function replyStream(
   const begin = async () => {
     const served = await attempts;
     markServed(exchange, served);
-    if (served.committed.kind === "stream") return served.committed;
+    const { committed } = served;
+    if (committed.kind === "stream") return drawn === undefined ? committed : drawn.stream(committed);
     throw new GatewayError("internal_error", "A stream was expected.");
   };
   const early = await firstOf(attempts, deps.commitGraceMs, exchange);
