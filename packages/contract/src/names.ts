@@ -118,6 +118,8 @@ export const routingReasons = [
   "client_preference",
   /** An arm of an experiment decided. */
   "experiment",
+  /** A copy of another request, for a target that is tried out. */
+  "shadow",
   /** A strategy that the client or the config chose decided. */
   "strategy",
 ] as const;

@@ -114,7 +114,7 @@ function copyDecision({ target }: Shadow, { chat, features, wish }: Deciding): D
     asked: target.id,
     strategy: undefined,
     rule: undefined,
-    reason: "explicit_model",
+    reason: "shadow",
     firstChoice: target,
     targets: [target],
     exclusions: [],

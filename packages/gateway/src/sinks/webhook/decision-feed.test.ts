@@ -70,7 +70,7 @@ const decided = (id: string, change: Partial<ExchangeRecord> = {}): ExchangeReco
       features: features(),
       needs: [],
       wish: { localOnly: false },
-      key: { name: "robot", region: undefined, localOnly: false },
+      key: { name: "robot" },
       reasoning: "",
       order: ["far/large"],
       candidates: [],
