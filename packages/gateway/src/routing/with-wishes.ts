@@ -1,5 +1,5 @@
 import type { Deployment } from "../core/deployment.ts";
-import type { Catalogue } from "../core/gateway-model.ts";
+import type { Catalogue, NamedTarget } from "../core/gateway-model.ts";
 import type { RoutingWish } from "../core/routing-wish.ts";
 import { listed, type Preference, type Stage } from "./preference.ts";
 import type { Asked } from "./resolve-name.ts";
@@ -40,7 +40,14 @@ export function withWishes(
     prefer = [...stages, ...prefer];
   }
   if (models !== undefined) {
-    fallback = [...models.map((name) => listed(names.get(name)?.targets ?? [], balance)), ...fallback];
+    fallback = [...models.map((name) => listed(meant(names.get(name)), balance)), ...fallback];
   }
   return { ...preference, reason, prefer, fallback };
+}
+
+/** What a name stands for; a route that never leaves a placement does not leave it here either. */
+function meant(named: NamedTarget | undefined): readonly Deployment[] {
+  if (named === undefined) return [];
+  const { targets, confinedTo } = named;
+  return confinedTo === undefined ? targets : targets.filter(({ upstream }) => upstream.placement === confinedTo);
 }
