@@ -18,6 +18,9 @@ export function withWishes(
 ): Preference {
   if (order === undefined && sort === undefined && models === undefined) return preference;
   const { balance, names } = catalogue;
+  const { confinedTo } = preference;
+  const may = (target: Deployment): boolean =>
+    universe.has(target) && (confinedTo === undefined || target.upstream.placement === confinedTo);
   let { reason, prefer, fallback } = preference;
   if (sort !== undefined) {
     const targets = [...new Set(prefer.flatMap((stage) => stage.targets))];
@@ -33,8 +36,8 @@ export function withWishes(
             balance,
           ),
       )
-      .filter(({ targets }) => targets.some((target) => universe.has(target)));
-    const first = stages[0]?.targets.find((target) => universe.has(target));
+      .filter(({ targets }) => targets.some(may));
+    const first = stages[0]?.targets.find(may);
     const preferred = new Set(prefer[0]?.targets ?? []);
     if (first !== undefined && !preferred.has(first)) reason = "client_preference";
     prefer = [...stages, ...prefer];
