@@ -297,7 +297,7 @@ describe("who decides, strongest first", () => {
     });
     const { headers } = await makeKey(own.call, "placed", { strategy: "cloud_only" });
     const { headers: plain } = await makeKey(own.call, "plain");
-    const ask = (more: object, by: Record<string, string>) => servedBy(say("Hi", more), own, by);
+    const ask = (more: Record<string, unknown>, by: Record<string, string>) => servedBy(say("Hi", more), own, by);
     const model = "routed";
     const routing = { strategy: "self_hosted_only" };
     const routing_strategy = "cloud_first";
