@@ -17,6 +17,7 @@ import {
 import { budgetNamed, makeKey } from "../setup/money.ts";
 import { canaries, openaiModel } from "../setup/rig.ts";
 import { tempDir } from "../setup/temp-dir.ts";
+import { untilUpstream } from "../setup/upstream-states.ts";
 
 let simulators: HybridSimulators;
 let hybrid: Hybrid;
@@ -104,6 +105,21 @@ describe("`POST /v1/route`", () => {
     }
   });
 
+  test("tells of a local model that is not there as the request does", async () => {
+    const quick = { health: { intervalMs: 100 } };
+    const own = await startHybrid(simulators, { upstreams: { vllm: quick, coder: quick } });
+    await simulators.vllm.setState({ healthy: false });
+    await simulators.coder.setState({ healthy: false });
+    for (const name of ["vllm", "coder"]) await untilUpstream(own.url, name, ({ healthy }) => !healthy);
+    const body = say("Hi", { model: "local" });
+    const response = await fetch(`${own.url}/v1/route`, { method: "POST", body: JSON.stringify(body) });
+    const told = (await response.json()) as Record<string, unknown>;
+    const { backend, target, reason } = await own.ask(body);
+    expect(told).toMatchObject({ backend, target, reason });
+    expect(target).toBe(on.sonnet);
+    expect(reason).toMatch(/^local_(cold|down)$/);
+  });
+
   test("refuses what the request would be refused for, alike", async () => {
     const refused: [ChatBody, Record<string, string>][] = [
       [say("Hi", { routing: { strategy: "nonsense" } }), {}],
@@ -171,6 +187,16 @@ describe("`GET /v1/decisions/{id}`", () => {
     expect(json.attempts[0]).toMatchObject({ target: on.small, error: "upstream_error" });
     expect(json.attempts.at(-1)).toMatchObject({ target: json.target, error: null });
     expect(json.fallback).toEqual({ from: on.small, why: "upstream_error" });
+  });
+
+  test("tells of a request that nobody could serve", async () => {
+    await Promise.all(Object.values(simulators).map((simulator) => simulator.setFault({ spec: "status=500" })));
+    const { id, status } = await hybrid.ask(say("Hi", { routing: { strategy: "cloud_only" } }), mine);
+    expect(status).toBe(502);
+    const { json } = await decisionOf(id);
+    expect(json).toMatchObject({ status: 502, outcome: "error", confined_to: "cloud" });
+    expect(json.attempts.length).toBeGreaterThan(1);
+    expect(json.attempts.map(({ error }) => error)).toEqual(json.attempts.map(() => "upstream_error"));
   });
 
   test("is a 404 for another key's, for none, and for one that never was", async () => {

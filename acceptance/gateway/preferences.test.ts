@@ -64,6 +64,11 @@ describe("`order`", () => {
     expect((await hybrid.ask(wishing({ order }))).target).toBe(on.small);
   });
 
+  test("is no reason where the strategy never goes there", async () => {
+    const { target, reason } = await hybrid.ask(wishing({ order: ["vllm"], strategy: "cloud_only" }));
+    expect({ target, reason }).toEqual({ target: on.sonnet, reason: "strategy" });
+  });
+
   test("arranges a route's own targets and adds none", async () => {
     expect(await servedBy(wishing({}, { model: "pair" }))).toBe(on.flash);
     expect(await servedBy(wishing({ order: ["openai"] }, { model: "pair" }))).toBe(on.mini);

@@ -1,3 +1,4 @@
+import type { UpstreamConfigInput } from "@fairlead/contract/config-schema";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type ChatBody, say } from "../setup/clients.ts";
 import {
@@ -19,12 +20,12 @@ let hybrid: Hybrid;
 
 /** One model on an upstream in each region, and on one that says nothing of its region. */
 function upstreamsIn(): HybridOptions["upstreams"] {
-  const upstream = {
+  const upstream: UpstreamConfigInput = {
     preset: "vllm",
     baseUrl: `${simulators.vllm.url}/v1`,
     auth: { type: "bearer", key: "${LOCAL_API_KEY}" },
     models: [{ id: localModel, contextWindow: 32_768 }],
-  } as const;
+  };
   const placed = regions.map((region) => [region, { ...upstream, region }] as const);
   return Object.fromEntries([["anywhere", upstream], ...placed.reverse()]);
 }

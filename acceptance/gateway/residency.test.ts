@@ -243,18 +243,30 @@ describe("what else moves requests to cloud", () => {
     expect(await cloudHits()).toEqual([]);
   });
 
-  test("an experiment's arm does not", async () => {
+  test("an experiment's arm does not: who has to stay takes no part", async () => {
     const arms = [
       { name: "a", targets: ["claude-opus-4-8"] },
-      { name: "b", strategy: "cloud_first" },
+      { name: "b", strategy: "cloud_only" },
     ];
     const experiments = [{ name: "try", sticky: "request" as const, arms }];
     const own = await startHybrid(simulators, { routing: { experiments } });
     for (let i = 0; i < 8; i++) {
-      const { status, backend, text } = await own.ask(say(`Hi ${i}`), localOnly);
-      if (status === 200) expect(backend).toBe("local");
-      else expect(status, text).toBe(403);
+      for (const headers of [localOnly, { "x-router-strategy": "self_hosted_only" }]) {
+        const { status, backend, reason, text } = await own.ask(say(`Hi ${i}`), headers);
+        expect({ status, backend }, text).toEqual({ status: 200, backend: "local" });
+        expect(reason).not.toBe("experiment");
+      }
     }
+    expect(await cloudHits()).toEqual([]);
+    expect(await own.ask(say("Hi"))).toMatchObject({ backend: "cloud", reason: "experiment" });
+  });
+
+  test("a route that stays keeps its promise among `models` too", async () => {
+    await failLocal("status=500");
+    const only = { only: ["@local", "openai"] };
+    const body = say("Hi", { model: on.small, routing: { ...only, models: ["private"] } });
+    const own = await startHybrid(simulators, { ...config, routing: { fallback: ["claude-opus-4-8"] } });
+    expect((await own.ask(body)).status).toBe(502);
     expect(await cloudHits()).toEqual([]);
   });
 });

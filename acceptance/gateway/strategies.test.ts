@@ -45,6 +45,41 @@ const failing = async (those: Partial<HybridSimulators>) => {
 const longer = (characters: number): string => "Some more words of a long prompt. ".repeat(characters / 34 + 1);
 const dollars = (perHour: number) => ({ cost: { perHour, tokensPerHour: 1_000_000 } });
 
+describe("`auto`, in the order of its rules", () => {
+  test("over 100,000 tokens → a window of a million; from 50,000 on → a cheap long window", async () => {
+    expect([on.flash, on.pro, on.opus, on.sonnet]).toContain(await servedBy(under("auto", longer(404_000))));
+    expect(await servedBy(under("auto", longer(240_000)))).toBe(on.flash);
+  });
+
+  test("code to write → the local code model; without one it is a request like others", async () => {
+    const code = under("auto", "Write a Python function that parses ISO dates");
+    expect(await servedBy(code)).toBe(on.coder);
+    const own = await startHybrid(simulators, { only: ["vllm", "anthropic", "openai"] });
+    expect(await servedBy(code, own)).toBe(on.small);
+  });
+
+  test("an answer wanted within 500 ms → the fastest local one, also for what it is not trusted with", async () => {
+    const wanted = (max_latency_ms: number) => say(longer(9_000), { routing: { max_latency_ms } });
+    expect([on.small, on.coder]).toContain(await servedBy(wanted(499)));
+    expect(await hybrid.ask(wanted(499))).toMatchObject({ reason: "latency_wish" });
+    expect(await servedBy(wanted(500))).toBe(on.sonnet);
+  });
+
+  test("more than local is trusted with → cloud, by the deployment's own adequacy", async () => {
+    expect(await servedBy(under("auto", longer(6_100)))).toBe(on.sonnet);
+    expect(await servedBy(under("auto", "Hi", { max_tokens: 1_025 }))).toBe(on.sonnet);
+    const adequate = { promptTokens: 50_000, maxTokens: 4_000 };
+    const models = [{ id: localModel, contextWindow: 131_072, adequate }];
+    const strong = await startHybrid(simulators, { upstreams: { vllm: { models } } });
+    expect(await servedBy(under("auto", longer(100_000), { max_tokens: 4_000 }), strong)).toBe(on.small);
+  });
+
+  test("else the cheapest local one that is trusted with it", async () => {
+    const own = await startHybrid(simulators, { upstreams: { vllm: dollars(5), coder: dollars(1) } });
+    expect(await servedBy(under("auto"), own)).toBe(on.coder);
+  });
+});
+
 describe("`fast`, or `latency`: lowest observed", () => {
   test.each(["fast", "latency"])("`%s` takes local ones while nothing was observed", async (name) => {
     const fresh = await startHybrid(simulators);
@@ -297,7 +332,7 @@ describe("who decides, strongest first", () => {
     });
     const { headers } = await makeKey(own.call, "placed", { strategy: "cloud_only" });
     const { headers: plain } = await makeKey(own.call, "plain");
-    const ask = (more: object, by: Record<string, string>) => servedBy(say("Hi", more), own, by);
+    const ask = (more: Record<string, unknown>, by: Record<string, string>) => servedBy(say("Hi", more), own, by);
     const model = "routed";
     const routing = { strategy: "self_hosted_only" };
     const routing_strategy = "cloud_first";

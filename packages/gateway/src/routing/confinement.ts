@@ -9,7 +9,7 @@ import type { Ask } from "./ask.ts";
 export interface Confinement {
   readonly placement: Placement | undefined;
   readonly regions: readonly string[] | undefined;
-  /** What asked for it: names of rules, `header`, `key`, `route`. */
+  /** What asked for it: names of rules, `request`, `key`, `route`. */
   readonly by: readonly string[];
 }
 

@@ -208,3 +208,36 @@ test("without any local model auto serves from cloud, and the other way round", 
   expect(decision.reason).toBe("no_cloud");
   expect(decision.targets).toEqual([qwen]);
 });
+
+test("who allows no fallbacks gets one target: not the plain cloud model in place of a cold local one", () => {
+  const state = live();
+  state.markCold("vllm", 900);
+  const wish: RoutingWish = { localOnly: false, allowFallbacks: false };
+  expect(decide(request("local"), state, wish).targets).toEqual([qwen]);
+  expect(decide(request("auto"), live(), wish).targets).toEqual([qwen]);
+  expect(decide(request("auto", 6_100), live(), wish).targets).toEqual([sonnet]);
+});
+
+test("a named model that the client leaves out stays the first choice, with that reason", () => {
+  const decision = decide(request("opus"), live(), { localOnly: false, ignore: ["opus"] });
+  expect(decision.reason).toBe("client_preference");
+  expect(decision.firstChoice).toBe(opus);
+  expect(decision.targets).toEqual([flash, sonnet]);
+});
+
+test("a placement that the client leaves out is no missing one", () => {
+  expect(decide(request("auto"), live(), { localOnly: false, ignore: ["@local"] }).reason).toBe("client_preference");
+  expect(decide(request("auto", 6_100), live(), { localOnly: true }).reason).toBe("residency");
+});
+
+test("an experiment leaves out who may not go to its arm", () => {
+  const arms = [{ name: "a", weight: 1, targets: [opus], strategy: undefined }];
+  const experiment = { name: "try", when: undefined, models: [], sticky: "request" as const, arms };
+  const known = { ...hybrid, experiments: [experiment] };
+  expect(decide(request("auto"), live(), noWish, known).reason).toBe("experiment");
+  for (const wish of [{ localOnly: true }, { localOnly: false, strategy: "self_hosted_only" }]) {
+    const decision = decide(request("auto"), live(), wish, known);
+    expect(decision.targets).toEqual([qwen]);
+    expect(decision.experiment).toBeUndefined();
+  }
+});

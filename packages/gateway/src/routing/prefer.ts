@@ -27,16 +27,9 @@ export interface PreferDeps {
  * @throws GatewayError `invalid_request` for an unknown strategy, or a cloud model under a strategy that stays local
  */
 export function prefer(ask: Ask, asked: Asked, deps: PreferDeps): Preference {
-  const { catalogue, facts, fraction } = deps;
-  const chosen = chooseArm(catalogue.experiments, ask, asked, facts, fraction);
-  if (chosen !== undefined) {
-    const { arm, choice } = chosen;
-    const preference =
-      arm.targets === undefined
-        ? preferStrategy(arm.strategy ?? catalogue.defaultStrategy, asked.named, deps)
-        : { ...behindName(asked.named, catalogue), prefer: [listed(arm.targets, catalogue.balance)] };
-    return keptLocal({ ...preference, reason: "experiment", experiment: choice }, ask, asked, catalogue);
-  }
+  const { catalogue } = deps;
+  const tried = preferArm(ask, asked, deps);
+  if (tried !== undefined) return tried;
   const { named } = asked;
   if (named === undefined) {
     const preference = preferStrategy(ask.wish.strategy ?? catalogue.defaultStrategy, undefined, deps);
@@ -44,6 +37,25 @@ export function prefer(ask: Ask, asked: Asked, deps: PreferDeps): Preference {
   }
   if (named.strategy !== undefined) return preferStrategy(ask.wish.strategy ?? named.strategy, named, deps);
   return keptLocal(preferNamed(named, catalogue), ask, asked, catalogue);
+}
+
+/** What an experiment tries; undefined where its arm has nothing for this request, which then takes no part. */
+function preferArm(ask: Ask, asked: Asked, deps: PreferDeps): Preference | undefined {
+  const { catalogue, facts, fraction, universe } = deps;
+  const chosen = chooseArm(catalogue.experiments, ask, asked, facts, fraction);
+  if (chosen === undefined) return undefined;
+  const { arm, choice } = chosen;
+  const preference =
+    arm.targets === undefined
+      ? preferStrategy(arm.strategy ?? catalogue.defaultStrategy, asked.named, deps)
+      : { ...behindName(asked.named, catalogue), prefer: [listed(arm.targets, catalogue.balance)] };
+  const wished = ask.wish.strategy;
+  const isKept = wished !== undefined && staysLocal(resolveStrategy(wished, catalogue));
+  const confinedTo = isKept ? "local" : preference.confinedTo;
+  const may = (target: Deployment): boolean =>
+    universe.has(target) && (confinedTo === undefined || target.upstream.placement === confinedTo);
+  if (!preference.prefer.some(({ targets }) => targets.some(may))) return undefined;
+  return { ...preference, confinedTo, reason: "experiment", experiment: choice };
 }
 
 /** What stands behind a name's own targets. A name with a chain of its own goes nowhere else. */
