@@ -47,6 +47,11 @@ export interface RecordedRequest {
   readonly exclusions: readonly { readonly target: string; readonly reason: string }[];
   readonly confinedTo: Placement | undefined;
   readonly order: readonly string[];
+  readonly candidates: readonly {
+    readonly target: string;
+    readonly inFlight: number;
+    readonly ttftMs: number | undefined;
+  }[];
   readonly attempts: readonly RecordedAttempt[];
   /** Undefined when no target was reached. */
   readonly served: { readonly target: string; readonly placement: Placement } | undefined;
@@ -188,6 +193,9 @@ const attempt = z.object({
   cost_usd: z.number().nullish(),
 });
 
+const candidate = z
+  .object({ target: z.string(), in_flight: count, ttft_ms: z.number().nullish() })
+  .transform(({ target, in_flight, ttft_ms }) => ({ target, inFlight: in_flight, ttftMs: ttft_ms ?? undefined }));
 const keyFacts = z.object({ name: textOr, region: textOr, local_only: z.boolean().default(false) });
 const place = z.object({ target: z.string(), placement });
 
@@ -205,6 +213,7 @@ const line = z.object({
   wish: wish.default({ localOnly: false }),
   reasoning: textOr,
   order: z.array(z.string()).default([]),
+  candidates: z.array(candidate).default([]),
   attempts: z.array(attempt).default([]),
   outcome: z.string(),
   status: z.number(),
@@ -271,6 +280,7 @@ function recordedRequest(told: Line, features: Features): RecordedRequest {
     exclusions: told.exclusions,
     confinedTo: told.confined_to ?? undefined,
     order: told.order,
+    candidates: told.candidates,
     attempts,
     served,
     error: failed ? (told.error?.code ?? attempts.at(-1)?.error ?? `status ${told.status}`) : undefined,

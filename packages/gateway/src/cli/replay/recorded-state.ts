@@ -5,8 +5,8 @@ import type { Deployment } from "../../core/deployment.ts";
 import { errorTable } from "../../core/errors.ts";
 import type { BreakerLimits, Catalogue } from "../../core/gateway-model.ts";
 import { OutputPredictor } from "../../ledger/output-predictor.ts";
-import { LiveState } from "../../routing/live-state.ts";
 import { EventQueue } from "./event-queue.ts";
+import { RecordedLiveState } from "./recorded-live-state.ts";
 import type { RecordedAttempt, RecordedRequest } from "./recorded-request.ts";
 
 /** Recorded times are whole milliseconds, what happened in them is not. */
@@ -36,7 +36,7 @@ export const isUnready = (reason: string): boolean => unready.has(reason);
  * state at their times, and targets that could not be asked cannot be asked again. Length of answers is learned likewise.
  */
 export class RecordedState {
-  readonly live: LiveState;
+  readonly live: RecordedLiveState;
   readonly predictor = new OutputPredictor();
   readonly #events = new EventQueue();
   readonly #targets: ReadonlyMap<string, Deployment>;
@@ -44,13 +44,14 @@ export class RecordedState {
   #held: Deployment[] = [];
 
   constructor({ deployments }: Catalogue, limits: BreakerLimits, live: "recorded" | "ready") {
-    this.live = new LiveState(limits);
+    this.live = new RecordedLiveState(limits);
     this.#targets = new Map(deployments.map((target) => [target.id, target]));
     this.#usesRecorded = live === "recorded";
   }
 
   /** Brings everything to the moment at which the request came. */
-  arrive({ exclusions, attempts }: RecordedRequest, nowMs: number): void {
+  arrive({ exclusions, attempts, candidates, features }: RecordedRequest, nowMs: number): void {
+    this.live.hide();
     this.#events.run(nowMs + graceMs);
     for (const target of this.#held) this.live.deployment(target).coolUntilMs = 0;
     this.#held = [];
@@ -64,6 +65,10 @@ export class RecordedState {
       if (!ofUpstream.has(reason)) continue;
       for (const other of this.#targets.values())
         if (other.upstream === target.upstream && !asked.has(other.id)) this.#hold(other, reason, nowMs);
+    }
+    for (const { target: id, ...figures } of candidates) {
+      const target = this.#targets.get(id);
+      if (target !== undefined) this.live.show(target, figures, features, nowMs);
     }
   }
 
