@@ -141,7 +141,6 @@ describe("the same config", () => {
     const { ending, json, stderr } = await replay(config, ["--json", "--changes", "20"]);
     expect(stderr).toBe("");
     const report = json();
-    require("node:fs").writeFileSync("/tmp/replay-debug.json", JSON.stringify({c: report.changes, rows: rows.filter((r: any) => report.changes.some((c: any) => c.id === r.id))}, null, 1)); require("node:fs").writeFileSync("/tmp/replay-traffic.jsonl", traffic);
     expect(report.changes).toEqual([]);
     expect(report.moved).toBe(0);
     expect(report.requests).toBe(usable().length);

@@ -1,4 +1,4 @@
-import type { Decision } from "../../core/decision.ts";
+import type { ControlChoice, Decision } from "../../core/decision.ts";
 import type { Deployment } from "../../core/deployment.ts";
 import { GatewayError } from "../../core/errors.ts";
 import type { Catalogue } from "../../core/gateway-model.ts";
@@ -7,6 +7,7 @@ import type { Ask } from "../../routing/ask.ts";
 import { plan } from "../../routing/plan.ts";
 import type { RoutingState } from "../../routing/routing-state.ts";
 import { isRoutingTag } from "../../telemetry/arm-tag.ts";
+import type { FairChance } from "./fair-chance.ts";
 import type { KnownKeys } from "./known-keys.ts";
 import type { RecordedRequest } from "./recorded-request.ts";
 import { chatLike, isUnready, type RecordedState } from "./recorded-state.ts";
@@ -18,7 +19,7 @@ export interface Deciding {
   readonly state: RecordedState;
   readonly routing: RoutingState;
   readonly keys: KnownKeys;
-  readonly fraction: () => number;
+  readonly chance: FairChance;
   /** Called when a condition reads headers. */
   readonly missesHeaders: () => void;
   /** Whether what failed or was refused by a budget then does so again. */
@@ -71,7 +72,7 @@ function planAgain(
   request: RecordedRequest,
   strategy: string | undefined,
   nowMs: number,
-  { catalogue, prices, state, routing, keys, fraction, missesHeaders }: Deciding,
+  { catalogue, prices, state, routing, keys, chance, missesHeaders }: Deciding,
 ): Decision {
   const chat = chatLike(request);
   const refused = keys.refusedTo(request);
@@ -80,19 +81,53 @@ function planAgain(
       ? request.exclusions.filter(({ reason }) => reason === "client_preference").map(({ target }) => target)
       : [],
   );
-  return plan(askOf({ ...request, wish: { ...request.wish, strategy } }, missesHeaders), {
-    catalogue,
-    live: state.live,
-    nowMs,
-    atMs: request.atMs,
-    priceOf: ({ upstream, model }) =>
-      prices.priceOf({ upstream: upstream.name, provider: upstream.provider, model }, request.atMs),
-    outputTokens: (target) => state.predictor.predict(target.id, chat, request.features),
-    fraction,
-    rule: ({ id }) => (refused.has(id) ? "key_not_allowed" : drops.has(id) ? "client_preference" : undefined),
-    control: (controlled, complexity) => routing.choose(controlled, complexity, nowMs),
-    spillCap: routing.spillCap,
+  const ask = askOf({ ...request, wish: { ...request.wish, strategy } }, missesHeaders);
+  // A share control learns from each request once, however often it is drawn.
+  let controlled: { readonly choice: ControlChoice | undefined } | undefined;
+  const planWith = (fraction: () => number): Decision =>
+    plan(ask, {
+      catalogue,
+      live: state.live,
+      nowMs,
+      atMs: request.atMs,
+      priceOf: ({ upstream, model }) =>
+        prices.priceOf({ upstream: upstream.name, provider: upstream.provider, model }, request.atMs),
+      outputTokens: (target) => state.predictor.predict(target.id, chat, request.features),
+      fraction,
+      rule: ({ id }) => (refused.has(id) ? "key_not_allowed" : drops.has(id) ? "client_preference" : undefined),
+      control(by, complexity) {
+        controlled ??= { choice: routing.choose(by, complexity, nowMs) };
+        return controlled.choice;
+      },
+      spillCap: routing.spillCap,
+    });
+  let isDrawn = false;
+  const decision = planWith(() => {
+    isDrawn = true;
+    return 0.5;
   });
+  return isDrawn ? drawn(planWith, request, chance) : decision;
+}
+
+const someDraws = 16;
+
+/** One of the decisions that chance may have made. The draws are the same in every replay. */
+function drawn(planWith: (fraction: () => number) => Decision, request: RecordedRequest, chance: FairChance): Decision {
+  const draws = new Map<string, number>();
+  const decisions = new Map<string, Decision>();
+  for (let draw = 0; draw < someDraws; draw++) {
+    let turn = 0;
+    // Steps of the golden ratio: even over all draws, and over the turns of one.
+    const decision = planWith(() => {
+      turn++;
+      return ((draw + turn * someDraws) * 0.618_033_988_749_895) % 1;
+    });
+    const first = decision.targets[0]?.id ?? "";
+    draws.set(first, (draws.get(first) ?? 0) + 1);
+    if (!decisions.has(first)) decisions.set(first, decision);
+  }
+  const chosen = decisions.get(chance.choose(draws, request.order[0]));
+  return chosen ?? planWith(() => 0.5);
 }
 
 function askOf(request: RecordedRequest, missesHeaders: () => void): Ask {

@@ -29,6 +29,8 @@ export interface RecordedRequest {
   readonly id: string;
   readonly atMs: number;
   readonly asked: string;
+  /** The API shape its client spoke; empty where the line does not tell. */
+  readonly dialect: string;
   readonly stream: boolean;
   readonly features: Features;
   readonly needs: readonly Capability[];
@@ -204,6 +206,7 @@ const line = z.object({
   id: z.string(),
   at: z.iso.datetime(),
   asked: z.string(),
+  dialect: z.string().default(""),
   stream: z.boolean().default(false),
   reason: textOr,
   exclusions: z.array(z.object({ target: z.string(), reason: z.string() })).default([]),
@@ -262,6 +265,7 @@ function recordedRequest(told: Line, features: Features): RecordedRequest {
     id: told.id,
     atMs: Date.parse(told.at),
     asked: told.asked,
+    dialect: told.dialect,
     stream: told.stream,
     features,
     needs: told.needs,

@@ -1,5 +1,6 @@
 import type { RoutingReason } from "@fairlead/contract/names";
 import { routingReasons } from "@fairlead/contract/names";
+import { protocols } from "../../codecs/registry.ts";
 import type { ChatRequest } from "../../core/chat.ts";
 import type { Deployment } from "../../core/deployment.ts";
 import { errorTable } from "../../core/errors.ts";
@@ -92,7 +93,10 @@ export class RecordedState {
   }
 
   #run(request: RecordedRequest, attempt: RecordedAttempt, target: Deployment, cameMs: number, beganMs: number): void {
-    const { features, stream: streams } = request;
+    const { features } = request;
+    const { protocol } = target.upstream;
+    // Some protocols are always asked for a stream, unless the client's own bytes go out.
+    const streams = request.stream || (protocols[protocol].alwaysStream && request.dialect !== protocol);
     const { firstContentMs, durationMs, error, usage } = attempt;
     const endMs = beganMs + durationMs;
     const result = error === undefined ? "success" : isFailure(error) ? "failure" : "neutral";

@@ -5,6 +5,7 @@ import { RoutingState } from "../../routing/routing-state.ts";
 import { CommandError } from "../command-error.ts";
 import type { CommandResult } from "../config-check.ts";
 import { type Deciding, decideAgain, type Outcome } from "./decide-again.ts";
+import { FairChance } from "./fair-chance.ts";
 import { KnownKeys } from "./known-keys.ts";
 import { loadPolicy, type Policy } from "./load-policy.ts";
 import { openTraffic, type TrafficOptions } from "./open-traffic.ts";
@@ -26,9 +27,6 @@ export interface ReplayOptions extends TrafficOptions {
   /** How many requests that go elsewhere are shown. */
   readonly changes: number;
 }
-
-/** Always the same draw: two replays of the same traffic give the same figures. */
-const middle = (): number => 0.5;
 
 /**
  * Decides recorded requests again under another config and compares. Nothing is sent to any upstream; memory does not grow
@@ -92,7 +90,7 @@ class Replay {
       state: new RecordedState(catalogue, breakerLimits, options.live),
       routing: new RoutingState(catalogue),
       keys: new KnownKeys(),
-      fraction: middle,
+      chance: new FairChance(),
       missesHeaders: () => this.#missedHeaders++,
       usesRecorded: options.live === "recorded",
     };
