@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { FairleadConfigInput } from "@fairlead/contract/config-schema";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { callAdmin, machineToken, operator } from "../setup/admin.ts";
@@ -251,9 +250,6 @@ describe("another config", () => {
 
 describe("the traffic", () => {
   test("may be single decisions as clients read them", async () => {
-    const ids = usable()
-      .slice(0, 3)
-      .map(({ id }) => id);
     const call = operator(gateway, dir);
     const { json: key } = await call("POST", "/keys", { name: "reader" });
     const answer = await postChat(gateway.url, say("[[sim:tokens=2]] Hi"), { authorization: `Bearer ${key.key}` });
@@ -264,7 +260,6 @@ describe("the traffic", () => {
     });
     const report = (await replay(config, ["--json"], `${await decision.text()}\n`)).json();
     expect(report).toMatchObject({ requests: 1, moved: 0, compared: 0, before: { unpriced: 1 } });
-    expect(ids).toHaveLength(3);
   });
 
   test("may come over HTTP, and bad lines are counted, not fatal", async () => {
@@ -293,10 +288,7 @@ describe("the traffic", () => {
 });
 
 test("the export carries what the decision was made from, and its CSV has the columns it always had", async () => {
-  const row = JSON.parse(readFileSync(tempFile("rows", traffic), "utf8").split("\n")[0] ?? "") as Record<
-    string,
-    unknown
-  >;
+  const row = JSON.parse(traffic.split("\n")[0] ?? "") as Record<string, unknown>;
   expect(row).toMatchObject({
     features: { task: expect.any(String) },
     order: expect.any(Array),

@@ -27,3 +27,12 @@ test("what an event adds happens in the same run when it is due", () => {
   queue.run(5);
   expect(happened).toEqual(["first", "second"]);
 });
+
+test("no more than a given number wait: the earliest happen before their time", () => {
+  const queue = new EventQueue();
+  const happened: number[] = [];
+  for (const atMs of [5, 3, 9, 7]) queue.add(atMs, () => happened.push(atMs));
+  queue.trim(2);
+  expect(happened).toEqual([3, 5]);
+  expect(queue.size).toBe(2);
+});

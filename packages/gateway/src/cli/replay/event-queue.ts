@@ -28,6 +28,15 @@ export class EventQueue {
     }
   }
 
+  /** Lets the earliest ones happen before their time where more than so many wait. */
+  trim(most: number): void {
+    while (this.#heap.length > most) {
+      const next = this.#heap[0];
+      this.#removeFirst();
+      next?.happen();
+    }
+  }
+
   #removeFirst(): void {
     const heap = this.#heap;
     const last = heap.pop();

@@ -13,6 +13,9 @@ import type { RecordedAttempt, RecordedRequest } from "./recorded-request.ts";
 /** Recorded times are whole milliseconds, what happened in them is not. */
 const graceMs = 1;
 
+/** Time stands still in traffic that is not oldest first; what waits for it must not pile up. */
+const mostWaiting = 50_000;
+
 /** Exclusions that say how a target was, not what the request or a rule wanted. */
 const unready: ReadonlySet<string> = new Set<RoutingReason>([
   "local_cold",
@@ -54,6 +57,7 @@ export class RecordedState {
   arrive({ exclusions, attempts, candidates, features }: RecordedRequest, nowMs: number): void {
     this.live.hide();
     this.#events.run(nowMs + graceMs);
+    this.#events.trim(mostWaiting);
     for (const target of this.#held) this.live.deployment(target).coolUntilMs = 0;
     this.#held = [];
     if (!this.#usesRecorded) return;
