@@ -1,7 +1,8 @@
-import type { AttemptRecord, ServedBy } from "../core/exchange-record.ts";
+import type { AttemptRecord, RoutingRecord, ServedBy } from "../core/exchange-record.ts";
 import { toDollars } from "../core/money.ts";
 import type { TokenUsage } from "../core/usage.ts";
 import type { LedgerRow } from "../ledger/ledger-row.ts";
+import { routingWire } from "../telemetry/decision-wire.ts";
 import { isoTime } from "./wire-time.ts";
 
 export const dollarsOrNull = (nano: number | undefined): number | null => (nano === undefined ? null : toDollars(nano));
@@ -40,7 +41,13 @@ const attemptOf = (attempt: AttemptRecord) => ({
   cost_usd: dollarsOrNull(attempt.cost),
 });
 
-/** A ledger row as the admin API shows and exports it. */
+/** `key` is the key's id here: what else decisions tell of the key has a name of its own. */
+function routingOf(recorded: RoutingRecord) {
+  const { key, ...routing } = routingWire(recorded);
+  return { ...routing, key_facts: key };
+}
+
+/** A ledger row as the admin API shows and exports it: everything that `fairlead replay` needs. */
 export function exchangeWire({ record, orphaned }: LedgerRow) {
   return {
     id: record.id,
@@ -58,6 +65,8 @@ export function exchangeWire({ record, orphaned }: LedgerRow) {
     first_choice: record.firstChoice === undefined ? null : placeOf(record.firstChoice),
     served: record.served === undefined ? null : placeOf(record.served),
     fallback: record.fallback ?? null,
+    confined_to: record.confinedTo ?? null,
+    ...(record.routing === undefined ? {} : routingOf(record.routing)),
     attempts: record.attempts.map(attemptOf),
     tokens: tokensOf(record.usage),
     estimated: record.usageEstimated,

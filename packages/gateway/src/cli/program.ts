@@ -6,6 +6,7 @@ import { type CommandResult, runConfigCheck } from "./config-check.ts";
 import { runDoctor } from "./doctor.ts";
 import { importCommand } from "./import-command.ts";
 import { prepareConfig, type ServeOptions } from "./load.ts";
+import { replayCommand } from "./replay-command.ts";
 import { routeCommand } from "./route-command.ts";
 import { serve } from "./serve.ts";
 import { StartError } from "./start-error.ts";
@@ -82,6 +83,7 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
   root.addCommand(config);
   for (const command of adminCommands(env, finish)) root.addCommand(command);
   root.addCommand(routeCommand(env, finish));
+  root.addCommand(replayCommand(env, finish));
   root.addCommand(importCommand(finish));
   root.addCommand(strategiesCommand(env, finish));
   root.addCommand(
