@@ -133,7 +133,7 @@ export class StrategyRun {
           outputTokens: (target) => this.#predictor.predict(target.id, chat, features),
           fraction: this.#random.fraction,
           control: (strategy, complexity) => this.#routing.choose(strategy, complexity, 0),
-          spillCap: this.#routing.spillCap,
+          spillCap: this.#live.spillCap,
         },
       );
     } catch (thrown) {

@@ -41,6 +41,7 @@ export const decisionSchema = z.looseObject({
   reason: nullable(z.string()),
   strategy: nullable(z.string()),
   asked: z.string(),
+  model: nullable(z.string()),
   near_names: z.array(z.string()).default([]),
   first_choice: nullable(target),
   fallback: nullable(z.object({ from: target, why: z.string() })),

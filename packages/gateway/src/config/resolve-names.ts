@@ -106,10 +106,14 @@ export class NameResolver {
       const at = ["models", name, "targets"];
       const before = this.#resolution.faults.length;
       const targets = route.targets === undefined ? this.#index.all : this.chain(route.targets, at, false);
-      if (targets.length === 0 && this.#resolution.faults.length === before) {
-        this.#resolution.faults.push({ at, what: "finds no deployment", expected: "at least one target that exists" });
+      // Who names this route among other targets gets no more than it may have itself.
+      const allowed =
+        route.data === "local-only" ? targets.filter(({ upstream }) => upstream.placement === "local") : targets;
+      if (allowed.length === 0 && this.#resolution.faults.length === before) {
+        const expected = route.data === undefined ? "at least one target that exists" : "at least one local target";
+        this.#resolution.faults.push({ at, what: "finds no deployment that it may use", expected });
       }
-      return targets;
+      return allowed;
     }
     const own = this.#index.find(name);
     if (own !== undefined) return own;

@@ -55,6 +55,8 @@ export interface ExchangeRecord {
 
 /** Enough of a decision to explain it, and to make it again under other rules. What is usual is left out: rows stay small. */
 export interface RoutingRecord {
+  /** The name that was decided for, where the key's own aliases made it another than the one asked. */
+  readonly model?: string | undefined;
   readonly rule?: string | undefined;
   readonly features: Features;
   /** Undefined for none. */

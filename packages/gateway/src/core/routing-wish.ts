@@ -21,6 +21,8 @@ export interface RoutingWish {
   /** US dollars per million tokens, and per request. */
   readonly maxPrice?: MaxPrice | undefined;
   readonly sort?: Extract<OrderName, "cheapest" | "fastest"> | "throughput" | undefined;
+  /** Nobody who may collect the data is asked: only self-hosted upstreams, and routers that keep such a promise themselves. */
+  readonly dataCollection?: "deny" | undefined;
   /** Names tried one after the other behind the one asked for. */
   readonly models?: readonly string[] | undefined;
   /** Requests of one session stay with one target while it serves. */

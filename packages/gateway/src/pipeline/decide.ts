@@ -102,18 +102,23 @@ export function ruleOf(
   catalogue: Catalogue,
 ) {
   const allowed = allowedTargets(principal, catalogue);
-  if (allowed === undefined && wish.requireParameters !== true) return undefined;
+  const { requireParameters, dataCollection } = wish;
+  if (allowed === undefined && requireParameters !== true && dataCollection === undefined) return undefined;
   return (target: Deployment) => {
     if (allowed !== undefined && !allowed.has(target)) return "key_not_allowed" as const;
-    return wish.requireParameters === true && drops(target) ? ("client_preference" as const) : undefined;
+    const { placement, routesItself } = target.upstream;
+    if (dataCollection === "deny" && placement === "cloud" && !routesItself) return "residency" as const;
+    return requireParameters === true && drops(target) ? ("client_preference" as const) : undefined;
   };
 }
 
 /** What routing sees of a request. */
 export function askOf({ principal, chat, features, wish, headers }: Deciding): Ask {
   const { keyId, keyName, team, user, tags, region } = principal;
+  // Where `models` stands alone, its first entry is the model.
+  const model = chat.model ?? wish.models?.[0];
   return {
-    model: principal.aliases.get(chat.model ?? "") ?? chat.model,
+    model: principal.aliases.get(model ?? "") ?? model,
     features,
     needs: chat.needs,
     wish,

@@ -21,8 +21,8 @@ export async function explainRoute(
   deps: ChatDeps,
 ): Promise<DecisionWire> {
   const principal = await openPrincipal(arrival.headers, exchange, deps);
-  const { chat, raw, wish, taken } = await openBody(arrival, dialect, exchange, deps);
-  const request = { dialect, chat, raw, taken };
+  const { chat, raw, wish, taken, foreign } = await openBody(arrival, dialect, exchange, deps);
+  const request = { dialect, chat, raw, taken, foreign };
   const asking = { principal, chat, wish: keysWish(wish, principal) };
   const question = deciding(asking, arrival.headers, (target) => dropsAny(request, target, deps.policy));
   const decision = decide(question, exchange, deps.deciding, "explain");

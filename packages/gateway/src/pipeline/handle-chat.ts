@@ -53,8 +53,8 @@ export async function handleChat(
       isReservedTag(tag, principal, deps),
     );
     refuseLoops(exchange, deps.instanceId);
-    const { chat, raw, wish, taken } = await openBody(arrival, dialect, exchange, deps);
-    const request: ClientRequest = { dialect, chat, raw, taken };
+    const { chat, raw, wish, taken, foreign } = await openBody(arrival, dialect, exchange, deps);
+    const request: ClientRequest = { dialect, chat, raw, taken, foreign };
     const question = deciding({ principal, chat, wish: keysWish(wish, principal) }, headers, (target) =>
       dropsAny(request, target, deps.policy),
     );
@@ -70,7 +70,10 @@ export async function handleChat(
     const run: Run = {
       request,
       admission: open,
-      selfHosted: () => attempted(() => decide(keptHome(question), exchange, deps.deciding, "again")),
+      selfHosted: () =>
+        wish.allowFallbacks === false
+          ? undefined
+          : attempted(() => decide(keptHome(question), exchange, deps.deciding, "again")),
       begin: (target) => deps.accounts.ledger.begin(beginning(exchange, open, target)),
     };
     const drawn = deps.shadows?.draw(question, request, exchange, deps);

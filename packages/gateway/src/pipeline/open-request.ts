@@ -10,7 +10,7 @@ import { isObject, type JsonObject } from "../lib/json.ts";
 import { nestsDeeper } from "../lib/nests-deeper.ts";
 import { authenticate } from "../policy/authenticate.ts";
 import { refuseCrossSite } from "../policy/refuse-cross-site.ts";
-import { readRoutingWish } from "../routing/routing-wish.ts";
+import { foreignFields, readRoutingWish } from "../routing/routing-wish.ts";
 
 /** A chat request as the server received it. */
 export interface Arrival {
@@ -18,6 +18,8 @@ export interface Arrival {
   /** @throws GatewayError `request_too_large` or `request_timeout` */
   readonly readBody: () => Promise<string>;
 }
+
+const noFields: readonly string[] = [];
 
 /** Who asks, and what. */
 export interface OpenedRequest {
@@ -28,6 +30,8 @@ export interface OpenedRequest {
   readonly wish: RoutingWish;
   /** Body fields that are the gateway's own. */
   readonly taken: readonly string[];
+  /** Body fields that only upstreams which route themselves understand. */
+  readonly foreign: readonly string[];
 }
 
 export interface OpenDeps {
@@ -65,17 +69,19 @@ export async function openBody(
   const raw = await arrival.readBody();
   exchange.waitedMs += exchange.clock.monotonicMs() - readMs;
   const body = parseBody(raw);
-  const { wish, taken } = readRoutingWish(arrival.headers, body, takesForeign(body, catalogue));
+  const isTaken = takesForeign(body, catalogue);
+  const { wish, taken } = readRoutingWish(arrival.headers, body, isTaken);
+  const foreign = isTaken ? noFields : foreignFields.filter((field) => body[field] !== undefined);
   for (const field of taken) delete body[field];
   const chat = dialect.decodeRequest(body);
-  exchange.asked = chat.model?.slice(0, 256) ?? "auto";
+  exchange.asked = (chat.model ?? wish.models?.[0])?.slice(0, 256) ?? "auto";
   exchange.stream = chat.stream;
-  return { chat, raw, wish, taken };
+  return { chat, raw, wish, taken, foreign };
 }
 
 /** Whether `provider`, `models` and `route` are meant for this gateway: no candidate is a router that knows them itself. */
 function takesForeign(body: JsonObject, { deployments, names, fallback }: Catalogue): boolean {
-  if (body["provider"] === undefined && body["models"] === undefined && body["route"] === undefined) return false;
+  if (foreignFields.every((field) => body[field] === undefined)) return false;
   const model = body["model"];
   const named = typeof model === "string" ? names.get(model) : undefined;
   const candidates = named === undefined ? deployments : [...named.targets, ...(named.fallback ?? fallback)];

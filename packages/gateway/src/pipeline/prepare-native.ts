@@ -12,7 +12,7 @@ import type { StreamRelay } from "./stream-relay.ts";
 
 /** Keeps the client's bytes but for the model's name, the usage switch and the gateway's own fields. */
 export function prepareNative(
-  { chat, raw, taken }: ClientRequest,
+  { chat, raw, taken, foreign }: ClientRequest,
   target: Deployment,
   protocol: Protocol,
   native: NativeFormat,
@@ -26,7 +26,7 @@ export function prepareNative(
     model: target.model,
     isModelNamed: chat.model === target.model,
     addUsage: hideUsage,
-    remove: [...taken, ...removed],
+    remove: [...taken, ...(target.upstream.routesItself ? [] : foreign), ...removed],
     rename: repairs.filter((repair) => repair.type === "rename-param"),
     maxTokens: limit?.maxTokens,
     stripThinking: repairs.some((repair) => repair.type === "strip-thinking"),

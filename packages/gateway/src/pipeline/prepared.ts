@@ -11,6 +11,8 @@ export interface ClientRequest {
   readonly raw: string;
   /** Body fields that are the gateway's own and never reach an upstream. */
   readonly taken: readonly string[];
+  /** Body fields that only upstreams which route themselves understand. */
+  readonly foreign: readonly string[];
 }
 
 /** A whole answer in the client's format. */

@@ -18,6 +18,8 @@ export function chooseArm(
   facts: RoutingFacts,
   fraction: () => number,
 ): ChosenArm | undefined {
+  // Whoever names a strategy has chosen already, the request itself or its key.
+  if (ask.wish.strategy !== undefined) return undefined;
   for (const experiment of experiments) {
     const { models, when } = experiment;
     const isAbout = models.length === 0 ? asked.named === undefined : models.includes(asked.name);

@@ -28,7 +28,7 @@ function order(stage: Stage, { region, unable = [], prices, live = liveState() }
     },
   });
   const asked: Deployment[] = [];
-  const ordered = orderStage(stage, {
+  const ordered = orderStage(stage, stage.targets, {
     catalogue: catalogue(stage.targets),
     region,
     viewOf: (target) => known[stage.targets.indexOf(target)]!,

@@ -1,5 +1,5 @@
 import type { MaxPrice, RoutingWish } from "../core/routing-wish.ts";
-import type { JsonObject } from "../lib/json.ts";
+import { isObject, type JsonObject } from "../lib/json.ts";
 import { WishReader } from "./wish-reader.ts";
 
 /** Body fields that are the gateway's own and never reach an upstream. */
@@ -11,7 +11,8 @@ export interface ReadWish {
   readonly taken: readonly string[];
 }
 
-const foreignFields = ["provider", "models", "route"] as const;
+/** Body fields of routers behind this gateway; for other upstreams they mean nothing. */
+export const foreignFields = ["provider", "models", "route"] as const;
 const mostNames = 64;
 
 /**
@@ -20,8 +21,8 @@ const mostNames = 64;
  * @throws GatewayError `invalid_request`: a wish that cannot be kept is refused, never ignored
  */
 export function readRoutingWish(headers: Headers, body: JsonObject, takesForeign: boolean): ReadWish {
-  const { routing, routing_strategy: named } = body;
-  if (!takesForeign && routing === undefined && named === undefined) {
+  const { routing, routing_strategy: named, provider } = body;
+  if (!takesForeign && routing === undefined && named === undefined && provider === undefined) {
     return { wish: fromHeaders(headers, {}), taken: gatewayFields };
   }
   const own = new WishReader(routing, "routing");
@@ -29,7 +30,7 @@ export function readRoutingWish(headers: Headers, body: JsonObject, takesForeign
   const wish = readFields(own);
   own.finish();
   const strategy = new WishReader({ routing_strategy: named }, "").name("routing_strategy");
-  const given = foreign === undefined ? wish : { ...foreign.wish, ...wish };
+  const given = foreign === undefined ? { ...deniedBy(provider), ...wish } : { ...foreign.wish, ...wish };
   return {
     wish: fromHeaders(headers, strategy === undefined ? given : { strategy, ...given }),
     taken: foreign === undefined ? gatewayFields : [...gatewayFields, ...foreign.taken],
@@ -83,6 +84,11 @@ function readMaxPrice(fields: WishReader): MaxPrice | undefined {
   };
   price.finish();
   return read;
+}
+
+/** What a promise to another router means for targets that are none. */
+function deniedBy(provider: unknown): Partial<RoutingWish> {
+  return isObject(provider) && provider["data_collection"] === "deny" ? { dataCollection: "deny" } : {};
 }
 
 function readForeign(body: JsonObject): { wish: Partial<RoutingWish>; taken: readonly string[] } | undefined {

@@ -46,6 +46,7 @@ function wishWire(wish: RoutingWish) {
     ignore: wish.ignore,
     allow_fallbacks: wish.allowFallbacks,
     require_parameters: wish.requireParameters,
+    data_collection: wish.dataCollection,
     max_price: maxPrice,
     sort: wish.sort === "cheapest" ? "price" : wish.sort === "fastest" ? "latency" : wish.sort,
     models: wish.models,
@@ -57,6 +58,7 @@ function wishWire(wish: RoutingWish) {
 export function routingWire(routing: RoutingRecord) {
   const { experiment, control } = routing;
   return {
+    model: routing.model ?? null,
     rule: routing.rule ?? null,
     features: featuresWire(routing.features),
     needs: routing.needs ?? [],

@@ -27,9 +27,10 @@ function attemptRecord(attempt: Attempt, exchange: Exchange, endedMs: number): A
   };
 }
 
-function routingRecord(decision: Decision, { principal }: Exchange): RoutingRecord {
+function routingRecord(decision: Decision, { principal, asked }: Exchange): RoutingRecord {
   const { rule, features, needs, wish, reasoning, candidates, experiment, control, spillCostUsd } = decision;
   return {
+    model: decision.asked === asked ? undefined : decision.asked,
     rule,
     features,
     needs: needs.length === 0 ? undefined : needs,

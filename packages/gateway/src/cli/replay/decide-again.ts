@@ -99,7 +99,7 @@ function planAgain(
         controlled ??= { choice: routing.choose(by, complexity, nowMs) };
         return controlled.choice;
       },
-      spillCap: routing.spillCap,
+      spillCap: state.live.spillCap,
     });
   let isDrawn = false;
   const decision = planWith(() => {

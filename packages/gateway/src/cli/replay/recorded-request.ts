@@ -206,6 +206,7 @@ const line = z.object({
   id: z.string(),
   at: z.iso.datetime(),
   asked: z.string(),
+  model: z.string().nullish(),
   dialect: z.string().default(""),
   stream: z.boolean().default(false),
   reason: textOr,
@@ -264,7 +265,7 @@ function recordedRequest(told: Line, features: Features): RecordedRequest {
   return {
     id: told.id,
     atMs: Date.parse(told.at),
-    asked: told.asked,
+    asked: told.model ?? told.asked,
     dialect: told.dialect,
     stream: told.stream,
     features,

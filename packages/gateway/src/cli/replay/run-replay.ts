@@ -130,11 +130,12 @@ class Replay {
   #follow(request: RecordedRequest, { decision, target }: Outcome, { after }: PricedAgain, nowMs: number): void {
     const { state, routing } = this.#deciding;
     const { spillCostUsd, control, strategy } = decision ?? {};
-    const release = spillCostUsd === undefined ? undefined : routing.spillCap.hold(spillCostUsd, nowMs);
+    const release = spillCostUsd === undefined ? undefined : state.live.spillCap.hold(spillCostUsd, nowMs);
     state.follow(request, nowMs, (endMs) => {
       const costUsd = target?.upstream.placement === "cloud" ? (after ?? 0) : 0;
       release?.(costUsd, endMs);
-      if (control !== undefined && strategy !== undefined) routing.spent(strategy, costUsd, endMs);
+      if (strategy !== undefined && (control?.chose === "cloud" || costUsd > 0))
+        routing.spent(strategy, costUsd, endMs);
     });
   }
 
