@@ -154,6 +154,7 @@ const wish = z
     ignore: names,
     allow_fallbacks: z.boolean().optional(),
     require_parameters: z.boolean().optional(),
+    data_collection: z.literal("deny").optional(),
     max_price: z
       .object({ prompt: z.number().optional(), completion: z.number().optional(), request: z.number().optional() })
       .optional(),
@@ -173,6 +174,7 @@ const wish = z
       ignore: told.ignore,
       allowFallbacks: told.allow_fallbacks,
       requireParameters: told.require_parameters,
+      dataCollection: told.data_collection,
       maxPrice: told.max_price,
       sort: told.sort && sorts[told.sort],
       models: told.models,
