@@ -238,11 +238,28 @@ test("the ledger row carries features, signals, exclusions, candidates, order an
   expect(row.exclusions).toContainEqual({ target: on.flash, reason: "client_preference" });
   expect(row.served.target).toBe(target);
   expect(row.attempts.length).toBeGreaterThan(1);
-  const { routing } = row;
-  expect(routing.features).toMatchObject({ prompt_tokens: decision.features?.prompt_tokens });
-  expect(routing.features.signals.length).toBeGreaterThan(0);
-  expect(routing.order[0]).toBe(on.opus);
-  expect(routing.candidates.map((one: { target: string }) => one.target)).toContain(on.mini);
+  expect(row.features).toMatchObject({ prompt_tokens: decision.features?.prompt_tokens });
+  expect(row.features.signals.length).toBeGreaterThan(0);
+  expect(row.order[0]).toBe(on.opus);
+  expect(row.candidates.map((one: { target: string }) => one.target)).toContain(on.mini);
+});
+
+test("a decision that memory has forgotten is read from the ledger, by its own key alone", async () => {
+  const forgetful = await startHybrid(simulators, { routing: { decisions: { keep: 1 }, balance: "priority" } });
+  const { id } = await forgetful.ask(say("Hi"));
+  const { id: newest } = await forgetful.ask(say("Hi"));
+  const read = (path: string) => fetch(`${forgetful.url}/v1/decisions/${path}`);
+  await expect.poll(async () => (await read(id)).status).toBe(200);
+  const kept = (await (await read(newest)).json()) as ReturnType<typeof decisionSchema.parse>;
+  const found = (await (await read(id)).json()) as ReturnType<typeof decisionSchema.parse>;
+  expect(found).toMatchObject({
+    id,
+    target: kept.target,
+    reason: kept.reason,
+    rule: kept.rule,
+    features: kept.features,
+  });
+  await forgetful.gateway.stop();
 });
 
 describe("`fairlead route explain`", () => {

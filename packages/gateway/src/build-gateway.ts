@@ -10,6 +10,7 @@ import type { Price } from "./core/price.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import type { BudgetStatus } from "./ledger/budget-status.ts";
 import type { CounterStore } from "./ledger/counter-store.ts";
+import type { LedgerRow } from "./ledger/ledger-row.ts";
 import type { LedgerStore } from "./ledger/ledger-store.ts";
 import { OutputPredictor } from "./ledger/output-predictor.ts";
 import { emptyPriceBook, type PriceBook } from "./ledger/price-book.ts";
@@ -58,6 +59,8 @@ export interface GatewayParts extends Snapshot {
   readonly keys: KeyStore;
   readonly sinks?: readonly Sink[];
   readonly ledger?: LedgerStore;
+  /** Looks up what the ledger keeps. */
+  readonly findExchange?: ((id: string) => Promise<LedgerRow | undefined>) | undefined;
   readonly counters?: CounterStore;
   readonly meter?: SelfHostedMeter;
   readonly transport?: Transport;
@@ -157,6 +160,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       deciding: { catalogue, live, routing, prices, predictor, randomness },
       admission: { counters, budgets, limits, prices, predictor, watch, reserve, unpriced },
       accounts: { ledger, sinks, prices, decisions },
+      findExchange: parts.findExchange,
       shadows,
       transport,
       live,

@@ -53,6 +53,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
   const outputs = new Outputs();
   const { alert, warn } = outputs;
   const stores = await openStores(storage, secret, { clock, randomness, alert });
+  const { reports } = stores;
   try {
     const vault = aesVault(stores.secret, (size) => randomBytes(size));
     const meter = new SelfHostedMeter([]);
@@ -127,6 +128,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
         keys: ring,
         sinks: outputs.sinks,
         ledger: stores.ledger,
+        findExchange: reports && ((id) => reports.exchange(id)),
         meter,
         clock,
         randomness,

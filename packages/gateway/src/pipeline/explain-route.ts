@@ -1,6 +1,7 @@
 import type { Dialect } from "../codecs/codec.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
+import type { ExchangeRecord } from "../core/exchange-record.ts";
 import { type DecisionWire, decisionWire } from "../telemetry/decision-wire.ts";
 import { exchangeRecord } from "../telemetry/exchange-record.ts";
 import { decide, deciding, keysWish } from "./decide.ts";
@@ -47,10 +48,19 @@ export async function showDecision(
   const principal = await openPrincipal(headers, exchange, deps);
   const kept = deps.accounts.decisions.find(id);
   const record =
-    kept?.kind === "running" ? exchangeRecord(kept.exchange, exchange.clock.monotonicMs(), undefined) : kept?.record;
+    kept?.kind === "running"
+      ? exchangeRecord(kept.exchange, exchange.clock.monotonicMs(), undefined)
+      : (kept?.record ?? (await fromLedger(id, deps)));
   if (record !== undefined && record.keyId === principal.keyId) return decisionWire(record);
   throw new GatewayError(
     "not_found",
-    `No decision \`${id.slice(0, 60)}\` of this key is kept. The last ones are kept in memory (\`routing.decisions.keep\`); older ones are in the ledger: GET /admin/v1/decisions/{id}.`,
+    `No decision \`${id.slice(0, 60)}\` of this key is kept, neither among the last ones in memory (\`routing.decisions.keep\`) nor in the ledger.`,
   );
+}
+
+/** What is not an id was never decided, and costs no look-up. A ledger that is away knows nothing now. */
+async function fromLedger(id: string, { findExchange }: ChatDeps): Promise<ExchangeRecord | undefined> {
+  if (findExchange === undefined || !/^[0-9a-f]{24}$/.test(id)) return undefined;
+  const row = await findExchange(id).catch(() => undefined);
+  return row?.record;
 }

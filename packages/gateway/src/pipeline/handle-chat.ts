@@ -4,6 +4,7 @@ import type { Decision } from "../core/decision.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { Principal } from "../core/principal.ts";
+import type { LedgerRow } from "../ledger/ledger-row.ts";
 import { headerValue } from "../lib/header-value.ts";
 import { Admission, type AdmissionDeps } from "../policy/admission.ts";
 import { readTags } from "../policy/read-tags.ts";
@@ -25,6 +26,8 @@ export interface ChatDeps extends AttemptLoopDeps, OpenDeps {
   readonly deciding: DecideDeps;
   readonly admission: AdmissionDeps;
   readonly accounts: Accounts;
+  /** Looks an exchange up that memory has forgotten; undefined where no ledger is kept. */
+  readonly findExchange?: ((id: string) => Promise<LedgerRow | undefined>) | undefined;
   /** Undefined where nothing is ever copied. */
   readonly shadows?: ShadowCopies;
   readonly keepAliveMs: number;

@@ -9,7 +9,6 @@ import {
 import { idParams } from "@fairlead/contract/admin-api/wire-fields";
 import { toDollars } from "../../core/money.ts";
 import type { ExchangeFilters } from "../../ledger/ledger-query.ts";
-import { routingWire } from "../../telemetry/decision-wire.ts";
 import type { AdminDeps } from "../admin-deps.ts";
 import { type AdminRoute, adminRoute, notFound } from "../admin-route.ts";
 import { exchangeWire } from "../exchange-wire.ts";
@@ -49,8 +48,7 @@ function readRoutes({ ledger, clock }: AdminDeps): readonly AdminRoute[] {
       async handle({ params }) {
         const row = await ledger.database.exchange(params.id);
         if (row === undefined) throw notFound("exchange", params.id);
-        const { routing } = row.record;
-        return { ...exchangeWire(row), routing: routing === undefined ? null : routingWire(routing) };
+        return exchangeWire(row);
       },
     }),
     adminRoute({
