@@ -16,6 +16,9 @@ function bounded(sum: number): number {
   return sum;
 }
 
+/** What is decided by is what is shown and kept: four digits, so that a decision made again from its record is the same. */
+const rounded = (value: number): number => Math.round(value * 10_000) / 10_000;
+
 /** Sums the table of weights; the signals' parts are what each added before the sum was bounded. */
 export function scoreComplexity(request: ScoredRequest): { complexity: number; signals: readonly Signal[] } {
   let sum = baseComplexity;
@@ -29,9 +32,9 @@ export function scoreComplexity(request: ScoredRequest): { complexity: number; s
   const signals: Signal[] = [];
   for (let place = 0; place < names.length; place++) {
     const weight = parts[place]!;
-    if (Math.abs(weight) >= smallestPart) signals.push({ name: names[place]!, weight });
+    if (Math.abs(weight) >= smallestPart) signals.push({ name: names[place]!, weight: rounded(weight) });
   }
-  return { complexity: bounded(sum), signals };
+  return { complexity: rounded(bounded(sum)), signals };
 }
 
 /** Each signal once, in the order of the table, and the place of each row's signal among them. */
