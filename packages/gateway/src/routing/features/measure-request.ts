@@ -9,7 +9,7 @@ const imageCharacters = 3_000;
 const tokensPerMessage = 4;
 
 /** Of one request about so many characters are read, in pieces spread evenly; more of a large one, and less of it all. */
-const leastRead = 640;
+const leastRead = 320;
 const readPart = 1 / 64;
 const mostRead = 3_200;
 const pieceCharacters = 160;
