@@ -72,11 +72,11 @@ export class Exchange {
   waitedMs = 0;
   /** Milliseconds of the gateway's own work before the answer's headers. */
   overheadMs = 0;
-  /** Called once as it settles, when its cost is known; must not throw. */
-  readonly closers: (() => void)[] = [];
   status = 0;
   error: GatewayError | undefined;
   outcome: Outcome | undefined;
+
+  #closers: (() => void)[] | undefined;
 
   constructor(init: { id: string; dialect: DialectName; clock: Clock; hops: readonly string[] }) {
     this.id = init.id;
@@ -85,6 +85,17 @@ export class Exchange {
     this.hops = init.hops;
     this.startedAt = init.clock.now();
     this.startedMs = init.clock.monotonicMs();
+  }
+
+  /** Calls `close` once as the exchange settles, when its cost is known. It must not throw. */
+  whenSettled(close: () => void): void {
+    this.#closers ??= [];
+    this.#closers.push(close);
+  }
+
+  /** Called by `settle` alone. */
+  callClosers(): void {
+    if (this.#closers !== undefined) for (const close of this.#closers) close();
   }
 
   /** The client closed the connection: nobody is left to answer. */

@@ -85,7 +85,7 @@ function follow(decision: Decision, exchange: Exchange, { live, routing }: Decid
   const { spillCostUsd, strategy, control } = decision;
   const release = spillCostUsd === undefined ? undefined : live.spillCap.hold(spillCostUsd, nowMs);
   if (release === undefined && control === undefined) return;
-  exchange.closers.push(() => {
+  exchange.whenSettled(() => {
     const endMs = exchange.clock.monotonicMs();
     const costUsd = exchange.served?.upstream.placement === "cloud" ? toDollars(exchange.cost ?? noMoney) : 0;
     release?.(costUsd, endMs);

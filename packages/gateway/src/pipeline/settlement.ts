@@ -55,7 +55,7 @@ export function settle(
     if (cost !== undefined) exchange.cost = addMoney(exchange.cost ?? noMoney, cost);
   }
   admission?.close(exchange.attempts.at(-1));
-  for (const close of exchange.closers) close();
+  exchange.callClosers();
   const record = exchangeRecord(exchange, exchange.clock.monotonicMs(), referenceCost(exchange, prices));
   // Refused at the door: nobody's, and anyone could write any number of them.
   if (exchange.principal !== undefined) ledger.settle(record);

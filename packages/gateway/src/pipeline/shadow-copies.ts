@@ -97,7 +97,7 @@ export class ShadowCopies {
     this.#heldBytes += bytes;
     const tap = new AnswerTap(request.dialect.name);
     const held: Drawn = { shadows: drawn, question, request, exchange, tap, deps };
-    exchange.closers.push(() => this.#answered(held, bytes));
+    exchange.whenSettled(() => this.#answered(held, bytes));
     return { stream: (committed) => tapped(committed, tap), whole: (body) => tap.whole(body) };
   }
 

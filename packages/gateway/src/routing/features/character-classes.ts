@@ -29,7 +29,7 @@ function classBeyond(code: number): number {
 }
 
 /** The class of a UTF-16 code unit. */
-export const classOf = (code: number): number => (code < 128 ? (ascii[code] ?? other) : classBeyond(code));
+export const classOf = (code: number): number => (code < 128 ? ascii[code]! : classBeyond(code));
 
 /** ISO 639-1 codes of languages that a script gives away. */
 export const scripts = ["zh", "ja", "ko", "ru", "ar", "he", "hi", "th", "el"] as const;

@@ -2,13 +2,13 @@ import type { ChatMessage, ContentPart } from "../../core/chat.ts";
 import { hashStart, hashStep } from "./word-table.ts";
 
 /** Of a longer text only so much of its head and tail counts, and its length: engines match prefixes from the head. */
-const headCharacters = 512;
-const tailCharacters = 128;
+const headCharacters = 256;
+const tailCharacters = 96;
 
 /** System messages looked at; harnesses send one or two. */
 const mostMessages = 16;
 
-/** Continues a 32-bit hash with a text, at most some 640 characters of it. */
+/** Continues a 32-bit hash with a text, at most some 350 characters of it. */
 export function hashText(start: number, text: string): number {
   const length = text.length;
   let hash = hashStep(hashStep(start, length & 0xffff), length >>> 16);

@@ -167,15 +167,17 @@ export class TextScan {
       const from = at;
       let hash = hashStart;
       let letterCode = code;
-      do {
+      for (;;) {
         // ASCII and Latin-1 capitals lie 32 below their small letters.
         const capital = letterCode < 91 || (letterCode >= 0xc0 && letterCode <= 0xde);
         hash = hashStep(hash, capital ? letterCode + 32 : letterCode);
         if (letterCode >= 0x370) this.#languages.countLetter(letterCode);
-        this.#previousCode = letterCode;
-        at++;
-        letterCode = at < to ? text.charCodeAt(at) : 0;
-      } while (at < to && classOf(letterCode) === letter);
+        if (++at >= to) break;
+        const next = text.charCodeAt(at);
+        if (classOf(next) !== letter) break;
+        letterCode = next;
+      }
+      this.#previousCode = letterCode;
       this.#endWord(hash, at - from, at < instructionCharacters || at > tail);
     }
   }
