@@ -70,12 +70,6 @@ function partsOf(name: StrategyName, own: StrategyConfig, faults: Fault[]): Stra
   return wrong("has no rules", "`rules`, or the name of a built-in strategy", nearNames(name, builtInNames)[0]);
 }
 
-/** Strategies that routes with targets of their own use. */
-function restrictedStrategies(config: FairleadConfig): ReadonlySet<string> {
-  const routes = Object.values(config.models).filter(({ targets }) => targets !== undefined);
-  return new Set(routes.flatMap(({ strategy }) => strategy ?? []));
-}
-
 const knownLists = ["@local", "@cloud", ...Object.keys(listReferences)];
 
 const isUnknownList = (reference: string): boolean => reference.startsWith("@") && !knownLists.includes(reference);
@@ -114,7 +108,6 @@ export function resolveStrategies(
       ),
     faults: notes.faults,
     isGeneric: isBuiltInRule,
-    restricted: restrictedStrategies(config),
   };
   const own = Object.entries(strategies).flatMap(([name, strategy]) => partsOf(name, strategy, notes.faults) ?? []);
   const compiled = own.map((parts) => [parts.name, compileStrategy(parts, context)] as const);
