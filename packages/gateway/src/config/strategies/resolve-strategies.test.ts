@@ -297,6 +297,15 @@ describe("selections that can never select anything are refused", () => {
   });
 });
 
+test("`self_hosted_only` keeps its promise whatever the config makes of it", () => {
+  const own = (rule: string): string[] => problems(`strategies:\n  self_hosted_only:\n    rules:\n      - ${rule}`);
+  expect(own("{ name: a, prefer: {} }")).toEqual([
+    "4:9 strategies.self_hosted_only.rules[0]: may leave the premises, which `self_hosted_only` promises never to do",
+  ]);
+  expect(own("{ name: a, prefer: { placement: local } }")).toHaveLength(1);
+  expect(own("{ name: a, prefer: { placement: local, order: fastest }, confinedTo: local }")).toEqual([]);
+});
+
 describe("names of strategies and settings", () => {
   test.each([
     ["strategies: { atuo: { settings: {} } }", "1:15 strategies.atuo: has no rules (auto?)"],
