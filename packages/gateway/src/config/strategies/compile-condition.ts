@@ -87,6 +87,9 @@ function testOf(program: ParseResult, scope: ConditionScope, protects: boolean):
   return ast.op === "||" ? (facts) => left(facts) || right(facts) : (facts) => left(facts) && right(facts);
 }
 
+const isSetting = (node: ASTNode): boolean =>
+  (node.op === "." || node.op === "[]") && node.args[0].op === "id" && node.args[0].args === "settings";
+
 function badPattern(node: unknown): ConditionMistake | undefined {
   if (Array.isArray(node)) {
     for (const part of node) {
@@ -108,6 +111,13 @@ function badPattern(node: unknown): ConditionMistake | undefined {
         offset: pattern.start,
       };
     }
+  } else if (pattern !== undefined && !isSetting(pattern)) {
+    // Whoever writes a pattern decides how long it is matched.
+    return {
+      what: "takes its pattern from a request",
+      expected: "a pattern written out, or a setting",
+      offset: pattern.start,
+    };
   }
   return badPattern(args);
 }
