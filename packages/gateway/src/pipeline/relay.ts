@@ -112,7 +112,10 @@ export class ClientStream {
   #commit(controller: ReadableStreamDefaultController<Uint8Array>, committed: StreamCommitted): void {
     if (this.#committed === committed) return;
     this.#committed = committed;
-    if (this.#settled) return this.#giveUp(committed);
+    if (this.#settled) {
+      this.#giveUp(committed);
+      return;
+    }
     // A client that has stopped reading pulls no more: a limit that ends the attempt must not wait for it.
     const { signal } = committed;
     const ended = (): void => this.#broke(controller, this.#readError(signal.reason), noLateError);
