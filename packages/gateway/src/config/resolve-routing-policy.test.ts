@@ -38,6 +38,26 @@ describe("residency", () => {
     expect(other).toEqual({ name: "eu", when: undefined, placement: undefined, regions: ["eu-central"] });
   });
 
+  test.each([
+    ["headers['x-class'] != 'public'", true],
+    ["!(headers['x-class'] == 'public') && request.turns == 1", true],
+    ["headers['x-class'] == 'secret'", false],
+    ["'x-class' in headers && headers['x-class'] == 'secret'", false],
+    ["request.signals[3] == 'math'", true],
+    ["headers['x-class'] == 'secret' || int(request.model) > 5", true],
+  ])("fails closed where a header was not sent or nothing can be computed: %s", (when, binds) => {
+    const [rule] = load(`  residency: [{ name: r, when: "${when}", placement: local }]`).catalogue.residency;
+    expect(rule?.when?.(routingFacts())).toBe(binds);
+    expect(rule?.when?.(routingFacts({ headers: { "x-other": "a" } }))).toBe(binds);
+  });
+
+  test("lets go of whoever sends the header that it asks for", () => {
+    const [rule] = load(`  residency: [{ name: r, when: "headers['x-class'] != 'public'", placement: local }]`)
+      .catalogue.residency;
+    expect(rule?.when?.(routingFacts({ headers: { "x-class": "public" } }))).toBe(false);
+    expect(rule?.when?.(routingFacts({ headers: { "x-class": "internal" } }))).toBe(true);
+  });
+
   test("knows neither targets nor settings", () => {
     expect(problems("  residency: [{ name: r, when: target.ready, placement: local }]")).toEqual([
       "routing.residency[0].when: `target` is not known here",

@@ -32,8 +32,11 @@ function conditionAt(
   when: ConditionConfig | undefined,
   at: ConfigPath,
   { scope, notes }: PolicyContext,
+  protects = false,
 ): Condition | undefined {
-  return when === undefined ? undefined : compileCondition(when, [...at, "when"], scope(), notes.faults)?.test;
+  return when === undefined
+    ? undefined
+    : compileCondition(when, [...at, "when"], scope(), notes.faults, protects)?.test;
 }
 
 function checkUnique(named: readonly { readonly name: string }[], at: ConfigPath, notes: Resolution): void {
@@ -60,7 +63,7 @@ function resolveResidency(context: PolicyContext): readonly ResidencyRule[] {
         `${formatPath([...at, i, "regions"])}: no upstream is in any of them, so such requests are refused${hint}`,
       );
     }
-    return { name, when: conditionAt(when, [...at, i], context), placement, regions };
+    return { name, when: conditionAt(when, [...at, i], context, true), placement, regions };
   });
 }
 

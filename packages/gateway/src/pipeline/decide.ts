@@ -9,6 +9,7 @@ import type { RoutingWish } from "../core/routing-wish.ts";
 import type { OutputPredictor } from "../ledger/output-predictor.ts";
 import type { PriceBook } from "../ledger/price-book.ts";
 import type { Randomness } from "../lib/ids.ts";
+import { isSecretHeader } from "../lib/secret-header.ts";
 import { allowedTargets } from "../policy/model-access.ts";
 import type { Ask } from "../routing/ask.ts";
 import { extractFeatures } from "../routing/features/extract-features.ts";
@@ -130,11 +131,9 @@ export function askOf({ principal, chat, features, wish, headers }: Deciding): A
   };
 }
 
-const secretName = /auth|key|token|secret|cookie|password|signature|credential/;
-
 /** Headers that rules may read: nothing that looks like a secret. */
 function openHeaders(headers: Headers): Readonly<Record<string, string>> {
   const open: Record<string, string> = {};
-  for (const [name, value] of headers) if (!secretName.test(name)) open[name] = value;
+  for (const [name, value] of headers) if (!isSecretHeader(name)) open[name] = value;
   return open;
 }

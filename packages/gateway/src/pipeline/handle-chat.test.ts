@@ -468,6 +468,18 @@ test("a client that leaves before it read anything ends the attempt, also one th
     expect(late.live.deployment(late.local).inFlight).toBe(0);
     expect(late.clock.waiting).toBe(0);
   }
+
+  const ignored = gateway({ local: [slow] }, { commitGraceMs: 100 });
+  const asked = ignored.ask(helloStream);
+  await ignored.clock.advance(100);
+  const ignoredReply = await asked;
+  answerNow();
+  await settle();
+  await ignoredReply.response.body?.cancel();
+  expect((await outcomeOf(ignored, ignoredReply)).outcome).toBe("client_gone");
+  await settle();
+  expect(ignored.live.deployment(ignored.local).inFlight).toBe(0);
+  expect(ignored.clock.waiting).toBe(0);
 });
 
 test("an output limit that had to be lowered for the target is reported", async () => {

@@ -11,6 +11,7 @@ import type { StreamRelay } from "./stream-relay.ts";
 const encoder = new TextEncoder();
 /** After commitment the relay itself writes errors. */
 const noLateError = (): string => "";
+const noError = (): void => {};
 
 type StreamCommitted = Extract<Committed, { kind: "stream" }>;
 
@@ -86,6 +87,8 @@ export class ClientStream {
           this.#committed?.end.abandoned();
           this.#committed?.stream.reader.cancel().catch(() => {});
           this.#settle("client_gone");
+          // Nobody has read it: an answer that has begun meanwhile is given up here.
+          if (!started) begin().then((committed) => this.#giveUp(committed), noError);
         },
       },
       { highWaterMark: 0 },
@@ -100,13 +103,17 @@ export class ClientStream {
     return upstream === undefined ? error : hideIn(error, hiddenTexts(upstream));
   }
 
+  #giveUp({ end, stream }: StreamCommitted): void {
+    end.abandoned();
+    stream.reader.cancel().catch(noError);
+  }
+
   /** Takes over a target's answer; gives it up at once when the client has left meanwhile. */
   #commit(controller: ReadableStreamDefaultController<Uint8Array>, committed: StreamCommitted): void {
     if (this.#committed === committed) return;
     this.#committed = committed;
     if (this.#settled) {
-      committed.end.abandoned();
-      committed.stream.reader.cancel().catch(() => {});
+      this.#giveUp(committed);
       return;
     }
     // A client that has stopped reading pulls no more: a limit that ends the attempt must not wait for it.

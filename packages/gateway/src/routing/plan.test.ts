@@ -241,3 +241,20 @@ test("an experiment leaves out who may not go to its arm", () => {
     expect(decision.experiment).toBeUndefined();
   }
 });
+
+test("an experiment's targets fall to no cloud where the usual strategy stays on the premises", () => {
+  const other = deployment(upstream("llama", "local"), "llama");
+  const arms = [{ name: "a", weight: 1, targets: [other], strategy: undefined }];
+  const experiment = { name: "try", when: undefined, models: [], sticky: "request" as const, arms };
+  const known = {
+    ...catalogue([qwen, other, sonnet], {}, { autoCloud: [sonnet], fallback: [sonnet] }),
+    experiments: [experiment],
+    defaultStrategy: "self_hosted_only",
+  };
+  const decision = decide(request("auto"), live(), noWish, known);
+  expect(decision.reason).toBe("experiment");
+  expect(decision.targets).toEqual([other]);
+  expect(decision.confinedTo).toBe("local");
+  const cloudArm = { ...experiment, arms: [{ ...arms[0]!, targets: [sonnet] }] };
+  expect(decide(request("auto"), live(), noWish, { ...known, experiments: [cloudArm] }).targets[0]).toBe(sonnet);
+});

@@ -49,9 +49,12 @@ function preferArm(ask: Ask, asked: Asked, deps: PreferDeps): Preference | undef
     arm.targets === undefined
       ? preferStrategy(arm.strategy ?? catalogue.defaultStrategy, asked.named, deps)
       : { ...behindName(asked.named, catalogue), prefer: [listed(arm.targets, catalogue.balance)] };
-  const wished = ask.wish.strategy;
-  const isKept = wished !== undefined && staysLocal(resolveStrategy(wished, catalogue));
-  const confinedTo = isKept ? "local" : preference.confinedTo;
+  const { named } = asked;
+  // Nobody who stays on the premises leaves them by way of an arm that is on them.
+  const usual = ask.wish.strategy ?? (named === undefined ? catalogue.defaultStrategy : named.strategy);
+  const isKept = usual !== undefined && staysLocal(resolveStrategy(usual, catalogue));
+  const isHome = arm.targets !== undefined && onPlacement(arm.targets, "cloud").length === 0;
+  const confinedTo = isKept && isHome ? "local" : preference.confinedTo;
   const may = (target: Deployment): boolean =>
     universe.has(target) && (confinedTo === undefined || target.upstream.placement === confinedTo);
   if (!preference.prefer.some(({ targets }) => targets.some(may))) return undefined;

@@ -50,7 +50,7 @@ function lazyStrategy({ name, config, text }: BuiltIn, lists: TargetLists): Stra
   const compile = (): Strategy["rules"] => {
     const names = findPlacements(lists);
     const faults: Fault[] = [];
-    const context = { lists, names, faults, isGeneric: isBuiltInRule, restricted: new Set<string>() };
+    const context = { lists, names, faults, isGeneric: isBuiltInRule };
     const parts = { name, config, at: ["strategies", name], source: () => text, origin: "built-in" } as const;
     const compiled = compileStrategy(parts, context);
     if (faults.length > 0) throw new Error(`the built-in strategy ${name} is wrong: ${JSON.stringify(faults)}`);

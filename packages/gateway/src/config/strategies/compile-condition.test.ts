@@ -193,6 +193,14 @@ describe("refused with what would be right", () => {
     ["request.language == 'german'", '`request.language` is never "german"', undefined, 20],
     ["headers['X-Team'] == 'a'", "the header `X-Team` is never there", "x-team", 21],
     ["request.model.matches('(')", '"(" is no pattern', undefined, 22],
+    ["request.model.matches(headers['x-p'])", "takes its pattern from a request", undefined, 22],
+    ["request.model.matches('^' + key.team)", "takes its pattern from a request", undefined, 22],
+    [
+      "headers['x-secret-class'] == 'a'",
+      "the header `x-secret-class` is kept from conditions, for its name is that of a secret",
+      undefined,
+      29,
+    ],
   ] as const)("%s", (text, what, suggestion, offset) => {
     const fault = faultOf(text);
     expect({ what: fault.what, suggestion: fault.suggestion, offset: fault.offset }).toEqual({

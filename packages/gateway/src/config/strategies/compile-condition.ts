@@ -57,33 +57,38 @@ function neededHeaders(node: ASTNode): readonly string[] {
   }
 }
 
-function leafTest(program: ParseResult, scope: ConditionScope): Condition {
+function leafTest(program: ParseResult, scope: ConditionScope, protects: boolean): Condition {
   const { context } = scope;
   const headers = neededHeaders(program.ast);
-  const evaluate = (facts: RoutingFacts): boolean => {
-    scope.look(facts);
+  const evaluate = (facts: RoutingFacts, sent?: RoutingFacts["headers"]): boolean => {
+    scope.look(facts, sent);
     try {
       return program(context) === true;
     } catch {
-      return false;
+      return protects;
     }
   };
-  if (headers.length === 0) return evaluate;
+  if (headers.length === 0) return (facts) => evaluate(facts);
+  const empty = Object.fromEntries(headers.map((name) => [name, ""]));
+  if (protects) return (facts) => evaluate(facts, { ...empty, ...facts.headers });
   // An exception costs ten times the evaluation, and most requests do not have the header.
   return (facts) => headers.every((name) => Object.hasOwn(facts.headers, name)) && evaluate(facts);
 }
 
 /** Taken apart where headers are asked, so that one that was not sent is told without an exception. */
-function testOf(program: ParseResult, scope: ConditionScope): Condition {
+function testOf(program: ParseResult, scope: ConditionScope, protects: boolean): Condition {
   const { ast } = program;
-  if ((ast.op !== "||" && ast.op !== "&&") || !ast.input.includes("headers")) return leafTest(program, scope);
+  if ((ast.op !== "||" && ast.op !== "&&") || !ast.input.includes("headers")) return leafTest(program, scope, protects);
   const [left, right] = ast.args.map((side) => {
     const part = scope.environment.parse(cel().serialize(side));
     part.check();
-    return testOf(part, scope);
+    return testOf(part, scope, protects);
   }) as [Condition, Condition];
   return ast.op === "||" ? (facts) => left(facts) || right(facts) : (facts) => left(facts) && right(facts);
 }
+
+const isSetting = (node: ASTNode): boolean =>
+  (node.op === "." || node.op === "[]") && node.args[0].op === "id" && node.args[0].args === "settings";
 
 function badPattern(node: unknown): ConditionMistake | undefined {
   if (Array.isArray(node)) {
@@ -106,6 +111,13 @@ function badPattern(node: unknown): ConditionMistake | undefined {
         offset: pattern.start,
       };
     }
+  } else if (pattern !== undefined && !isSetting(pattern)) {
+    // Whoever writes a pattern decides how long it is matched.
+    return {
+      what: "takes its pattern from a request",
+      expected: "a pattern written out, or a setting",
+      offset: pattern.start,
+    };
   }
   return badPattern(args);
 }
@@ -159,17 +171,19 @@ function compileFields(
 
 /**
  * Compiles a condition of the config, in either form, into a function that takes about 0.2 µs. What is wrong with it, or
- * makes it pointless, is added to `faults`; undefined then.
+ * makes it pointless, is added to `faults`; undefined then. One that cannot be computed is false, and a header that was not
+ * sent makes a comparison false; one that `protects` data holds then, and takes such a header as an empty one.
  */
 export function compileCondition(
   config: ConditionConfig,
   at: ConfigPath,
   scope: ConditionScope,
   faults: Fault[],
+  protects = false,
 ): CompiledCondition | undefined {
   const program =
     typeof config === "string" ? compileText(config, at, scope, faults) : compileFields(config, at, scope, faults);
   if (program === undefined) return undefined;
   const { ast } = program;
-  return { test: testOf(program, scope), text: cel().serialize(ast), always: isAlways(ast) };
+  return { test: testOf(program, scope, protects), text: cel().serialize(ast), always: isAlways(ast) };
 }

@@ -20,8 +20,6 @@ export interface StrategyContext {
   readonly faults: Fault[];
   /** Rules that are written for any catalogue: that they select nothing in this one is no mistake. */
   readonly isGeneric: (rule: RuleConfig) => boolean;
-  /** Strategies that routes use for some targets only, so that no rule is sure to select one of them. */
-  readonly restricted: ReadonlySet<string>;
 }
 
 /** What a strategy is made of. */
@@ -98,18 +96,15 @@ function compileRule(config: RuleConfig, at: ConfigPath, { selections, scope, ge
   return { rule, condition, preferred };
 }
 
-function judge(
-  { rule, condition, preferred }: CompiledRule,
-  config: RuleConfig,
-  generic: boolean,
-  least: number,
-): JudgedRule {
-  const [first] = preferred;
+function judge({ rule, condition, preferred }: CompiledRule, config: RuleConfig, generic: boolean): JudgedRule {
+  const targetsOf = (selections: readonly CompiledSelection[]) =>
+    selections.flatMap(({ selection }) => selection.targets);
   return {
     name: rule.name,
     // A condition that could not be compiled is told already, and nothing follows from it.
     when: config.when === undefined || condition?.always === true ? "always" : (condition?.text ?? "unknown"),
-    selects: first?.sure === true && first.selection.targets.length >= least,
+    sure: new Set(targetsOf(preferred.filter(({ sure }) => sure))),
+    possible: targetsOf(preferred),
     prefer: JSON.stringify(config.prefer),
     generic,
   };
@@ -118,7 +113,7 @@ function judge(
 /** Compiles a strategy's rules; every mistake in them is noted. */
 export function compileStrategy(
   { name, config, at, source, origin }: StrategyParts,
-  { lists, names, faults, isGeneric, restricted }: StrategyContext,
+  { lists, names, faults, isGeneric }: StrategyContext,
 ): Strategy {
   const scope = conditionScope(config.settings, false);
   const { deployments } = lists;
@@ -132,11 +127,9 @@ export function compileStrategy(
   const compiled = config.rules.map((rule, i) =>
     compileRule(rule, [...at, "rules", i], { selections, scope, generic: ofRule(rule) }),
   );
-  // Of a route's own targets a selection may hold none, unless it holds every deployment.
-  const least = restricted.has(name) ? deployments.length : 1;
   const judged = compiled.map((rule, i) => {
     const written = config.rules[i] as RuleConfig;
-    return judge(rule, written, ofRule(written), least);
+    return judge(rule, written, ofRule(written));
   });
   faults.push(...lintRules(judged, [...at, "rules"]));
   return {

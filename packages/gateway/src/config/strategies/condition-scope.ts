@@ -14,7 +14,8 @@ export interface ConditionScope {
   readonly variables: ReadonlyMap<string, readonly string[] | undefined>;
   /** What expressions see; its variables are those of the facts last given to `look`. */
   readonly context: object;
-  look(facts: RoutingFacts): void;
+  /** `headers` stand in place of the facts' own. */
+  look(facts: RoutingFacts, headers?: RoutingFacts["headers"]): void;
 }
 
 /** Stands for a group of facts, so that the language knows the type of whatever object holds them. */
@@ -94,6 +95,7 @@ function kindOfSetting(value: Setting): FactKind {
 
 /** What is looked at now. One for the process: evaluation is synchronous, and nothing of an earlier request is kept by others. */
 let current: RoutingFacts | undefined;
+let currentHeaders: RoutingFacts["headers"] | undefined;
 const stands = new Map(groups.map((group) => [group, new (views.get(group) ?? View)()] as const));
 
 function makeContext(settingsView: View | undefined): object {
@@ -107,7 +109,7 @@ function makeContext(settingsView: View | undefined): object {
       },
     });
   }
-  Object.defineProperty(context, "headers", { get: () => current?.headers });
+  Object.defineProperty(context, "headers", { get: () => currentHeaders ?? current?.headers });
   if (settingsView !== undefined) {
     Object.defineProperty(context, "settings", {
       get() {
@@ -141,8 +143,9 @@ export function conditionScope(settings: Settings | undefined, withTarget: boole
     environment,
     variables,
     context: makeContext(settingsView),
-    look(facts) {
+    look(facts, headers) {
       current = facts;
+      currentHeaders = headers;
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { ASTNode } from "@marcbachmann/cel-js";
 import { nearNames } from "../../lib/near-names.ts";
+import { isSecretHeader } from "../../lib/secret-header.ts";
 import { type Atom, compareLiterals, type Literal, type Ways, waysOf } from "./condition-logic.ts";
 import type { ConditionMistake } from "./explain-condition-error.ts";
 import { factAt } from "./fact-schema.ts";
@@ -128,6 +129,10 @@ function wrongValues(atom: Atom): readonly ConditionMistake[] {
   if (name !== name.toLowerCase()) {
     const what = `the header \`${name}\` is never there`;
     return [{ what, expected: "names of headers in lower case", suggestion: name.toLowerCase(), offset: atom.at }];
+  }
+  if (isSecretHeader(name)) {
+    const what = `the header \`${name}\` is kept from conditions, for its name is that of a secret`;
+    return [{ what, expected: "a header of another name", offset: atom.at }];
   }
   return values.flatMap((value) => wrongValue(atom.fact, value, atom.at) ?? []);
 }

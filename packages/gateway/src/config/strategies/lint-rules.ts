@@ -1,3 +1,4 @@
+import type { Deployment } from "../../core/deployment.ts";
 import type { ConfigPath, Fault } from "../config-error.ts";
 
 /** What is known of a rule without any request. */
@@ -5,8 +6,10 @@ export interface JudgedRule {
   readonly name: string;
   /** The words of its condition; `always`, or `unknown` for one that is wrong. */
   readonly when: string;
-  /** It selects a target whatever the request. */
-  readonly selects: boolean;
+  /** Targets that it prefers in any request, as far as that may go to them. */
+  readonly sure: ReadonlySet<Deployment>;
+  /** Every target that it may prefer. */
+  readonly possible: readonly Deployment[];
   /** The words of what it prefers. */
   readonly prefer: string;
   /** Written for any catalogue: not to be judged by this one. */
@@ -17,7 +20,11 @@ function unreachable(rules: readonly JudgedRule[], i: number): string | undefine
   const rule = rules[i];
   if (rule === undefined || rule.generic) return undefined;
   const before = rules.slice(0, i);
-  const all = before.find(({ when, selects }) => when === "always" && selects);
+  // Residency, a route or the client may leave out any target: only who prefers no other one is never reached.
+  const { possible } = rule;
+  const all = before.find(
+    ({ when, sure }) => when === "always" && sure.size > 0 && possible.every((one) => sure.has(one)),
+  );
   if (all !== undefined) return `is never reached: the rule ${JSON.stringify(all.name)} before it takes every request`;
   const same = before.find(({ when, prefer }) => when === rule.when && when !== "unknown" && prefer === rule.prefer);
   if (same === undefined) return undefined;

@@ -225,11 +225,16 @@ describe("rules that do nothing are refused", () => {
     ).toEqual([]);
   });
 
-  test("and not where a route leaves it some targets only", () => {
-    const text =
-      "strategies: { mine: { rules: [{ name: a, prefer: { placement: cloud } }, { name: b, prefer: { placement: local } }] } }";
-    expect(problems(text)).toHaveLength(1);
-    expect(problems(`${text}\nmodels: { m: { targets: ["@local"], strategy: mine } }`)).toEqual([]);
+  test("and not where residency, a route or the client may leave only what it prefers", () => {
+    const two = (first: string, second: string): string[] =>
+      rules(`      - { name: a, prefer: ${first} }\n      - { name: b, prefer: ${second} }`);
+    expect(two("{ placement: cloud }", "{ placement: local }")).toEqual([]);
+    expect(two("{ targets: [coder-7b] }", "{ placement: local }")).toEqual([]);
+    expect(two("[{ placement: local, where: target.ready }, { placement: cloud }]", "{ placement: local }")).toEqual(
+      [],
+    );
+    expect(two("{ placement: local }", "{ targets: [coder-7b] }")).toHaveLength(1);
+    expect(two("[{ placement: local }, { placement: cloud }]", "{}")).toHaveLength(1);
   });
 });
 
@@ -290,6 +295,15 @@ describe("selections that can never select anything are refused", () => {
       "4:62 strategies.mine.rules[0].confinedTo: none of the preferred targets is local",
     ]);
   });
+});
+
+test("`self_hosted_only` keeps its promise whatever the config makes of it", () => {
+  const own = (rule: string): string[] => problems(`strategies:\n  self_hosted_only:\n    rules:\n      - ${rule}`);
+  expect(own("{ name: a, prefer: {} }")).toEqual([
+    "4:9 strategies.self_hosted_only.rules[0]: may leave the premises, which `self_hosted_only` promises never to do",
+  ]);
+  expect(own("{ name: a, prefer: { placement: local } }")).toHaveLength(1);
+  expect(own("{ name: a, prefer: { placement: local, order: fastest }, confinedTo: local }")).toEqual([]);
 });
 
 describe("names of strategies and settings", () => {

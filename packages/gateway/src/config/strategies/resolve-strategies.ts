@@ -4,7 +4,7 @@ import {
   type StrategyName,
   strategyAliases,
 } from "@fairlead/contract/routing-names";
-import type { StrategyConfig } from "@fairlead/contract/strategy-schema";
+import type { RuleConfig, StrategyConfig } from "@fairlead/contract/strategy-schema";
 import type { Deployment } from "../../core/deployment.ts";
 import type { Strategy } from "../../core/strategy.ts";
 import { nearNames } from "../../lib/near-names.ts";
@@ -49,6 +49,15 @@ function laidOver(builtIn: BuiltIn, own: StrategyConfig, faults: Fault[]): Strat
   return { name: builtIn.name, config, at, source, origin: "config" };
 }
 
+/** What budgets and keys rely on to keep requests on the premises. */
+const keepsHome: StrategyName = "self_hosted_only";
+
+function leavesHome({ confinedTo }: RuleConfig, at: ConfigPath): readonly Fault[] {
+  if (confinedTo === "local") return [];
+  const what = `may leave the premises, which \`${keepsHome}\` promises never to do`;
+  return [{ at, what, expected: "`confinedTo: local` in every rule, or a strategy of another name" }];
+}
+
 function partsOf(name: StrategyName, own: StrategyConfig, faults: Fault[]): StrategyParts | undefined {
   const at = ["strategies", name];
   const wrong = (what: string, expected: string, suggestion?: string): undefined => {
@@ -63,17 +72,12 @@ function partsOf(name: StrategyName, own: StrategyConfig, faults: Fault[]): Stra
     );
   }
   if (own.rules !== undefined) {
+    if (name === keepsHome) faults.push(...own.rules.flatMap((rule, i) => leavesHome(rule, [...at, "rules", i])));
     return { name, config: { ...own, rules: own.rules }, at, source: () => writeStrategy(name, own), origin: "config" };
   }
   const builtIn = builtInFiles().get(name);
   if (builtIn !== undefined) return laidOver(builtIn, own, faults);
   return wrong("has no rules", "`rules`, or the name of a built-in strategy", nearNames(name, builtInNames)[0]);
-}
-
-/** Strategies that routes with targets of their own use. */
-function restrictedStrategies(config: FairleadConfig): ReadonlySet<string> {
-  const routes = Object.values(config.models).filter(({ targets }) => targets !== undefined);
-  return new Set(routes.flatMap(({ strategy }) => strategy ?? []));
 }
 
 const knownLists = ["@local", "@cloud", ...Object.keys(listReferences)];
@@ -114,7 +118,6 @@ export function resolveStrategies(
       ),
     faults: notes.faults,
     isGeneric: isBuiltInRule,
-    restricted: restrictedStrategies(config),
   };
   const own = Object.entries(strategies).flatMap(([name, strategy]) => partsOf(name, strategy, notes.faults) ?? []);
   const compiled = own.map((parts) => [parts.name, compileStrategy(parts, context)] as const);
