@@ -258,3 +258,11 @@ test("an experiment's targets fall to no cloud where the usual strategy stays on
   const cloudArm = { ...experiment, arms: [{ ...arms[0]!, targets: [sonnet] }] };
   expect(decide(request("auto"), live(), noWish, { ...known, experiments: [cloudArm] }).targets[0]).toBe(sonnet);
 });
+
+test("a config whose usual strategy never leaves keeps named models too, unless the request names another strategy", () => {
+  const home = { ...hybrid, defaultStrategy: "self_hosted_only" };
+  expect(decide(request("local"), live(), noWish, home)).toMatchObject({ targets: [qwen], confinedTo: "local" });
+  expect(errorOf(() => decide(request("opus"), live(), noWish, home)).message).toContain("forbids cloud");
+  const wish: RoutingWish = { strategy: "quality", localOnly: false };
+  expect(decide(request("opus"), live(), wish, home).targets[0]).toBe(opus);
+});

@@ -99,13 +99,14 @@ function makeNamed(named: NamedTarget, catalogue: Catalogue): Preference {
   return { ...behindName(named, catalogue), prefer: [stage] };
 }
 
-/** An explicit model beats a strategy, but never the promise to stay on the premises (requirement B2). */
+/** An explicit model beats a strategy, but never the promise to stay on the premises: the request's, its key's or the config's. */
 function keptLocal(preference: Preference, { wish }: Ask, asked: Asked, catalogue: Catalogue): Preference {
-  if (wish.strategy === undefined || !staysLocal(resolveStrategy(wish.strategy, catalogue))) return preference;
+  const strategy = wish.strategy ?? catalogue.defaultStrategy;
+  if (!staysLocal(resolveStrategy(strategy, catalogue))) return preference;
   if (preference.prefer.every(({ targets }) => onPlacement(targets, "local").length === 0)) {
     throw new GatewayError(
       "invalid_request",
-      `The model \`${asked.name}\` is served by cloud only, and the strategy \`${wish.strategy}\` forbids cloud.`,
+      `The model \`${asked.name}\` is served by cloud only, and the strategy \`${strategy}\` forbids cloud.`,
       { param: "model" },
     );
   }
