@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { DeploymentId } from "../../src/core/deployment.ts";
 import type { RoutingRecord } from "../../src/core/exchange-record.ts";
 import type { NanoDollars } from "../../src/core/money.ts";
 import type { PicoDollars, Price } from "../../src/core/price.ts";
@@ -119,7 +120,7 @@ onEveryDatabase("the ledger", (databases) => {
       key: { name: "ci", region: "eu", localOnly: true },
       reasoning: "high",
       order: ["box/small", "far/large"],
-      candidates: [{ target: "box/small", costUsd: 1e-9, ttftMs: 12.5, quality: 0.5, inFlight: 3 }],
+      candidates: [{ target: "box/small" as DeploymentId, costUsd: 1e-9, ttftMs: 12.5, quality: 0.5, inFlight: 3 }],
       experiment: { name: "split", arm: "b", probability: 1 / 3 },
       control: { threshold: 0.437_21, chose: "cloud" },
       spillCostUsd: 0.000_001,
