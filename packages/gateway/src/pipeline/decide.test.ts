@@ -48,13 +48,13 @@ routing: { strategy: mine }
     randomness: { id: () => "id", fraction: next },
   };
   /** Decides a prompt, and settles it at what its target costs. */
-  const ask = (prompt: string, more: { localOnly?: boolean; costUsd?: number } = {}): Decision => {
+  const ask = (prompt: string, more: { localOnly?: boolean; costUsd?: number; dry?: boolean } = {}): Decision => {
     const headers = new Headers(more.localOnly === true ? { "x-router-data": "local-only" } : {});
     const chat = dialect.decodeRequest({ model: "auto", messages: [{ role: "user", content: prompt }] });
     const exchange = new Exchange({ id: "e", dialect: dialect.name, clock, hops: [] });
     const wish = { localOnly: more.localOnly === true };
     const question = deciding({ principal: anonymous, chat, wish }, headers, () => false);
-    const decision = decide(question, exchange, deps, "real");
+    const decision = decide(question, exchange, deps, more.dry === true ? "explain" : "real");
     exchange.served = decision.targets[0];
     if (exchange.served?.upstream.placement === "cloud") exchange.cost = fromDollars(more.costUsd ?? 0.01);
     for (const close of exchange.closers) close();
@@ -81,6 +81,14 @@ describe("a strategy held to a share of cloud", () => {
     let cloud = 0;
     for (let i = 0; i < 4_000; i++) if (isCloud(ask(promptOf(next))) && i >= 2_000) cloud++;
     expect(Math.abs(cloud / 2_000 - 0.3)).toBeLessThanOrEqual(0.01);
+  });
+
+  test("shows in a dry run what the next request gets, also where all are equally complex", () => {
+    const { ask } = controlled("{ cloudShare: 0.3 }");
+    for (let i = 0; i < 50; i++) {
+      const shown = ask("Say hello", { dry: true });
+      expect(isCloud(ask("Say hello"))).toBe(isCloud(shown));
+    }
   });
 
   test("counts only requests that may go either way", () => {
