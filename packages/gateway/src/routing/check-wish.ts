@@ -39,6 +39,12 @@ export function checkWish(wish: RoutingWish, catalogue: Catalogue): void {
       throw contradiction("`routing.order` names only targets", "that are not in `routing.only`");
     }
   }
+  if (ignore !== undefined && order !== undefined) {
+    const ignored = new Set(means(ignore));
+    if (means(order).every((target) => ignored.has(target))) {
+      throw contradiction("`routing.order` names only targets", "that `routing.ignore` leaves out");
+    }
+  }
 }
 
 function contradiction(one: string, other: string): GatewayError {
