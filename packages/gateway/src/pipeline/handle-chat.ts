@@ -64,7 +64,8 @@ export async function handleChat(
     const decision = decide(question, exchange, deps.deciding, "real");
     refuseStrategy(principal, wish.strategy, decision);
     exchange.decision = decision;
-    if (decision.experiment !== undefined) exchange.tags = [...exchange.tags, armTag(decision.experiment)];
+    // First: of many tags the ledger keeps the first ones.
+    if (decision.experiment !== undefined) exchange.tags = [armTag(decision.experiment), ...exchange.tags];
     deps.accounts.decisions.decided(exchange);
     const { features } = decision;
     const atMs = exchange.startedAt;

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { budget, rateLimit } from "../../test/fixtures/admission.ts";
 import { gateway, hello, helloStream } from "../../test/fixtures/memory-gateway.ts";
+import { openKeyStore } from "../../test/fixtures/open-key-store.ts";
 import {
   answer,
   completion,
@@ -14,6 +15,8 @@ import { dialects } from "../codecs/registry.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Exchange } from "../core/exchange.ts";
 import type { Catalogue, Shadow } from "../core/gateway-model.ts";
+import { anonymous } from "../core/principal.ts";
+import { storedTags } from "../stores/sql/stored-tags.ts";
 import { handleChat } from "./handle-chat.ts";
 import { ShadowCopies } from "./shadow-copies.ts";
 
@@ -24,13 +27,14 @@ interface Setting {
   readonly catalogue?: Partial<Catalogue>;
   readonly rules?: Parameters<typeof gateway>[2];
   readonly fraction?: number;
+  readonly keyTags?: readonly string[];
 }
 
 /** A gateway whose requests for `local` are copied to the cloud model. */
 function shadowed(setting: Setting = {}) {
   const it = gateway(
     { local: setting.local ?? [completion("Yes.")], cloud: setting.cloud ?? [completion("yes")] },
-    {},
+    { keys: { ...openKeyStore, open: false, find: () => ({ ...anonymous, tags: setting.keyTags ?? [] }) } },
     setting.rules,
   );
   const shadow: Shadow = {
@@ -97,7 +101,7 @@ test("a copy goes to the shadow's target after the client was answered, and is c
   expect(copy).toMatchObject({
     id: "copy-1",
     asked: "cloud/big",
-    tags: ["blue", "shadow:trial"],
+    tags: ["shadow:trial", "blue"],
     served: { target: "cloud/big" },
     outcome: "ok",
     cost: 3 * 10_000 + 4 * 20_000,
@@ -158,18 +162,31 @@ test("what the client leaves out is left out for copies too", async () => {
   expect(it.results().skipped.client_preference).toBe(3);
 });
 
-test("a copy is in no arm's results, also of a request that an experiment placed", async () => {
+/** An experiment between two arms that do the same. */
+function split() {
   const arms = ["one", "two"].map((name) => ({
     name,
     weight: 1,
     targets: undefined,
     strategy: "local_first" as const,
   }));
-  const experiments = [{ name: "split", when: undefined, models: [], sticky: "request" as const, arms }];
-  const it = shadowed({ catalogue: { experiments } });
+  return { experiments: [{ name: "split", when: undefined, models: [], sticky: "request" as const, arms }] };
+}
+
+test("a copy is in no arm's results, also of a request that an experiment placed", async () => {
+  const it = shadowed({ catalogue: split() });
   await it.ask({ ...hello, model: "auto" });
   await it.over();
   expect(it.records.map(({ tags }) => tags)).toEqual([[expect.stringMatching(/^experiment:split=/)], ["shadow:trial"]]);
+});
+
+test("arm and shadow are known of rows whose key has more tags than a row keeps", async () => {
+  const keyTags = Array.from({ length: 60 }, (_, i) => `key-tag-${i}`);
+  const it = shadowed({ catalogue: split(), keyTags });
+  await it.ask({ ...hello, model: "auto" }, { authorization: "Bearer key" });
+  await it.over();
+  const kept = it.records.map(({ tags }) => storedTags(tags).filter((tag) => !tag.startsWith("key-tag")));
+  expect(kept).toEqual([[expect.stringMatching(/^experiment:split=/)], ["shadow:trial"]]);
 });
 
 test("only the share that is drawn and what the condition matches is copied", async () => {

@@ -141,7 +141,7 @@ export class ShadowCopies {
     copy.asked = shadow.target.id;
     copy.stream = exchange.stream;
     // An arm's results are its own: what a copy cost is the shadow's.
-    copy.tags = [...exchange.tags.filter((tag) => !isRoutingTag(tag)), shadowTag(shadow.name)];
+    copy.tags = [shadowTag(shadow.name), ...exchange.tags.filter((tag) => !isRoutingTag(tag))];
     tally.running++;
     const done = this.#copy(shadow, copy, drawn, tally)
       .catch((thrown: unknown) => {

@@ -31,6 +31,7 @@ test.each<[string, Partial<RoutingWish>]>([
   ["data that stays under a strategy that may stay", { localOnly: true, strategy: "cloud_first" }],
   ["`only` and `ignore` that leave something", { only: ["@cloud"], ignore: ["acme"] }],
   ["`order` that `only` leaves in part", { only: ["flash"], order: ["acme", "flash"] }],
+  ["`order` that `ignore` leaves in part", { ignore: ["flash"], order: ["flash", "acme"] }],
   ["one model and no fallback", { models: ["opus"], allowFallbacks: false }],
 ])("a wish of %s is fine", (_, wish) => {
   expect(fault(wish)).toBeUndefined();
@@ -60,6 +61,7 @@ test.each<[string, Partial<RoutingWish>]>([
   ["local data under a strategy for cloud only", { localOnly: true, strategy: "cloud_only" }],
   ["`ignore` of all that `only` names", { only: ["acme"], ignore: ["@cloud"] }],
   ["`order` of nothing in `only`", { only: ["vllm"], order: ["acme", "flash"] }],
+  ["`order` of nothing that `ignore` leaves", { ignore: ["@cloud"], order: ["acme", "flash"] }],
   ["models to fall back to, and no fallback", { models: ["opus", "flash"], allowFallbacks: false }],
 ])("%s is a contradiction", (_, wish) => {
   const error = fault(wish);

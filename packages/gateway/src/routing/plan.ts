@@ -38,7 +38,7 @@ export interface PlanDeps {
   readonly fraction: () => number;
   /** Why a target is out whatever its state; undefined for none. */
   readonly rule?: TargetRule | undefined;
-  /** What the strategy's share control says of this complexity; undefined without one. */
+  /** What the strategy's share control says of this complexity; undefined without one. Asked where both placements can serve. */
   readonly control?: ((strategy: Strategy, complexity: number) => ControlChoice | undefined) | undefined;
   readonly spillCap?: SpillCap | undefined;
   /** Looks at every figure of every target, for people to see. */
@@ -253,7 +253,9 @@ class Planner {
     const { catalogue, control } = this.#deps;
     const { features, needs, wish } = this.#ask;
     const { strategy } = preference;
-    const controlled = strategy?.control === undefined ? undefined : control?.(strategy, features.complexity);
+    // What cannot go either way moves no share: its choice would be owed, or paid, by the others.
+    const isControlled = strategy?.control !== undefined && hasBothPlacements(ordered);
+    const controlled = isControlled ? control?.(strategy, features.complexity) : undefined;
     let targets = ordered;
     let firstChoice = wanted ?? ordered[0];
     let reason = this.#reasonOf(preference, firstChoice);
@@ -309,6 +311,11 @@ class Planner {
     const leftOut = this.#exclusions.find(({ target }) => missing.some(({ id }) => id === target));
     return leftOut?.reason ?? reason;
   }
+}
+
+function hasBothPlacements(targets: readonly Deployment[]): boolean {
+  const first = targets[0]?.upstream.placement;
+  return targets.some(({ upstream }) => upstream.placement !== first);
 }
 
 function placementFirst(targets: readonly Deployment[], placement: "local" | "cloud"): readonly Deployment[] {

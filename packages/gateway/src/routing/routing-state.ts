@@ -37,9 +37,7 @@ export class RoutingState {
 
   /** Where it would go; learns nothing. */
   peek({ name }: Strategy, complexity: number): ControlChoice | undefined {
-    const control = this.#controls.get(name)?.control;
-    if (control === undefined) return undefined;
-    return { threshold: control.threshold, chose: complexity >= control.threshold ? "cloud" : "local" };
+    return this.#controls.get(name)?.control.peek(complexity);
   }
 
   /** What a request of the strategy spent in cloud. */

@@ -44,6 +44,11 @@ export class DollarPace {
   /** Counts a request's arrival and says what may be sent. */
   arrive(nowMs: number): Pace {
     this.#pass(nowMs);
+    return this.now();
+  }
+
+  /** What may be sent, as of the last arrival. */
+  now(): Pace {
     const cost = this.#meanCost;
     if (this.#dollars <= 0 || this.#rolling + this.#pending * (cost ?? 0) >= this.#dollars) return unspent;
     if (cost === undefined) return this.#pending < probes ? { share: 0.5, debt: 0 } : unspent;

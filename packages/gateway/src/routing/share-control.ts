@@ -29,6 +29,7 @@ export class ShareControl {
   readonly #window = new ScoreWindow(windowScores);
   /** Cloud requests owed: what the target asked for less what was routed. */
   #debt = 0;
+  /** What the last choice went by. */
   #threshold = nothing;
 
   constructor(target: ShareTarget) {
@@ -36,20 +37,21 @@ export class ShareControl {
     this.#pace = target.kind === "dollars-per-day" ? new DollarPace(target.dollars) : undefined;
   }
 
-  /** What the last choice went by. */
-  get threshold(): number {
-    return this.#threshold;
+  /** What would be chosen for a request that came now; counts nothing. */
+  peek(score: number): ControlChoice {
+    return this.#choice(score, this.#pace?.now() ?? { share: this.#share, debt: this.#debt });
   }
 
   /** Chooses for one request and counts it. */
   choose(score: number, nowMs: number): ControlChoice {
-    const known = Number.isFinite(score) ? score : 0;
     const pace = this.#pace?.arrive(nowMs) ?? { share: this.#share, debt: this.#debt };
-    const cloud = this.#isCloud(known, pace);
-    this.#window.add(known);
-    if (cloud) this.#pace?.send();
-    this.#debt = Math.min(mostDebt, Math.max(-mostDebt, this.#debt + pace.share - (cloud ? 1 : 0)));
-    return { threshold: this.#threshold, chose: cloud ? "cloud" : "local" };
+    const choice = this.#choice(score, pace);
+    const isCloud = choice.chose === "cloud";
+    this.#threshold = choice.threshold;
+    this.#window.add(knownScore(score));
+    if (isCloud) this.#pace?.send();
+    this.#debt = Math.min(mostDebt, Math.max(-mostDebt, this.#debt + pace.share - (isCloud ? 1 : 0)));
+    return choice;
   }
 
   /** Counts what a cloud request cost, in dollars; matters to a target of dollars only. */
@@ -57,20 +59,19 @@ export class ShareControl {
     this.#pace?.spent(costUsd, nowMs);
   }
 
-  #isCloud(score: number, { share, debt }: Pace): boolean {
+  #choice(score: number, { share, debt }: Pace): ControlChoice {
     const bounded = Math.min(mostDebt, Math.max(-mostDebt, debt));
     const aim = share + share * (1 - share) * bounded * (proportional + progressive * Math.abs(bounded));
-    if (aim <= 0) {
-      this.#threshold = nothing;
-      return false;
-    }
-    if (aim >= 1) {
-      this.#threshold = everything;
-      return true;
-    }
-    const quantile = this.#window.above(aim);
-    if (quantile !== undefined) this.#threshold = quantile;
-    if (quantile !== undefined && score !== quantile) return score > quantile;
-    return debt + share >= 0.5;
+    if (aim <= 0) return { threshold: nothing, chose: "local" };
+    if (aim >= 1) return { threshold: everything, chose: "cloud" };
+    const known = knownScore(score);
+    const threshold = this.#window.above(aim);
+    const isTie = threshold === undefined || known === threshold;
+    const isCloud = isTie ? debt + share >= 0.5 : known > threshold;
+    return { threshold: threshold ?? this.#threshold, chose: isCloud ? "cloud" : "local" };
   }
+}
+
+function knownScore(score: number): number {
+  return Number.isFinite(score) ? score : 0;
 }

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { DeploymentId } from "../../src/core/deployment.ts";
+import type { RoutingRecord } from "../../src/core/exchange-record.ts";
 import type { NanoDollars } from "../../src/core/money.ts";
 import type { PicoDollars, Price } from "../../src/core/price.ts";
 import { noUsage } from "../../src/core/usage.ts";
@@ -9,6 +11,7 @@ import type { LedgerRow } from "../../src/ledger/ledger-row.ts";
 import { migrate } from "../../src/stores/sql/migrate.ts";
 import type { SqlDatabase } from "../../src/stores/sql/sql-database.ts";
 import { SqlLedgerDatabase } from "../../src/stores/sql/sql-ledger-database.ts";
+import { features } from "../fixtures/features.ts";
 import { attemptOf, cloudTarget, exchangeOf, localTarget, randomRow, seeded } from "../fixtures/ledger-rows.ts";
 import { onEveryDatabase, type TestDatabases } from "../fixtures/test-databases.ts";
 import { usageOracle } from "../fixtures/usage-oracle.ts";
@@ -99,6 +102,33 @@ onEveryDatabase("the ledger", (databases) => {
     await ledger.append(settled(record, exchangeOf("a2", start + 6)));
     expect(await ledger.exchange("a1")).toEqual({ record, orphaned: false });
     expect(await ledger.exchange("nobody")).toBeUndefined();
+  });
+
+  test("what a decision was made from comes back as it was, strange text included", async () => {
+    const { ledger } = await openLedger(databases);
+    const routing: RoutingRecord = {
+      model: "large",
+      rule: "local is adequate",
+      features: features({ complexity: 0.123_456_789_012_345, prefixHash: 0xffff_ffff, conversationHash: 0x8000_0000 }),
+      needs: ["tools"],
+      wish: {
+        localOnly: false,
+        allowFallbacks: false,
+        maxPrice: { prompt: 0, completion: 2.5 },
+        session: "a\u0000\ud800b",
+      },
+      key: { name: "ci", region: "eu", localOnly: true },
+      reasoning: "high",
+      order: ["box/small", "far/large"],
+      candidates: [{ target: "box/small" as DeploymentId, costUsd: 1e-9, ttftMs: 12.5, quality: 0.5, inFlight: 3 }],
+      experiment: { name: "split", arm: "b", probability: 1 / 3 },
+      control: { threshold: 0.437_21, chose: "cloud" },
+      spillCostUsd: 0.000_001,
+    };
+    const record = exchangeOf("r1", start + 5, { routing });
+    await ledger.append(settled(record));
+    expect(await ledger.exchange("r1")).toEqual({ record, orphaned: false });
+    expect(await everyRow(ledger)).toEqual([{ record, orphaned: false }]);
   });
 
   test("an exchange that reached no target, without key, price or tags is kept as well", async () => {

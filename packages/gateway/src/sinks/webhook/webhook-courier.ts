@@ -60,10 +60,12 @@ export class WebhookCourier {
       const outcome = await this.#post(delivery);
       if (outcome === "delivered") return undefined;
       if (outcome === "refused") return "it refuses events";
-      if (tries >= maxTries || this.#gaveUp) return `it did not take an event in ${tries} tries`;
+      const lost = `it did not take an event in ${tries} tries`;
+      if (tries >= maxTries || this.#gaveUp) return lost;
       const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (tries - 1));
       // At least half of the pause, so that a receiver that comes back is not met by everyone at once, nor at once.
       await this.#pause(waitMs * (0.5 + this.#randomness.fraction() / 2));
+      if (this.gaveUp) return lost;
     }
   }
 

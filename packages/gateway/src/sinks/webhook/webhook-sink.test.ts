@@ -272,3 +272,27 @@ test("closing sends what is queued, cutting pauses short", async () => {
   sink.budgetReached(notice(1));
   expect(sink.dropped).toBe(1);
 });
+
+test("nothing is sent after the time to close is up, also when it is up in a pause", async () => {
+  const hook = receiver();
+  hook.answer = () => new Response(null, { status: 503 });
+  const pauses: (() => void)[] = [];
+  const limits: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 1_000_000 as EpochMs,
+    monotonicMs: () => 0,
+    after(ms, fire) {
+      if (ms === 5_000) limits.push(fire);
+      else if (ms < 1_000) pauses.push(fire);
+      return () => {};
+    },
+  };
+  const { sink } = sinkFor(hook.url, {}, clock);
+  sink.budgetReached(notice(1));
+  const closed = sink.close();
+  await until(() => pauses.length === 1);
+  for (const fire of limits) fire();
+  await closed;
+  expect(hook.received.length).toBe(1);
+  expect(sink.dropped).toBe(1);
+});
