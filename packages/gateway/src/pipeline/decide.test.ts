@@ -57,7 +57,7 @@ routing: { strategy: mine }
     const decision = decide(question, exchange, deps, more.dry === true ? "explain" : "real");
     exchange.served = decision.targets[0];
     if (exchange.served?.upstream.placement === "cloud") exchange.cost = fromDollars(more.costUsd ?? 0.01);
-    for (const close of exchange.closers) close();
+    exchange.callClosers();
     return decision;
   };
   return { ask, clock, next };

@@ -22,7 +22,7 @@ export async function explainRoute(
   deps: ChatDeps,
 ): Promise<DecisionWire> {
   const principal = await openPrincipal(arrival.headers, exchange, deps);
-  const { chat, raw, wish, taken, foreign } = await openBody(arrival, dialect, exchange, deps);
+  const { chat, raw, wish, taken, foreign } = await openBody(arrival, dialect, exchange, deps, principal);
   const request = { dialect, chat, raw, taken, foreign };
   const asking = { principal, chat, wish: keysWish(wish, principal) };
   const question = deciding(asking, arrival.headers, (target) => dropsAny(request, target, deps.policy));

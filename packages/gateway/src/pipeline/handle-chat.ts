@@ -56,7 +56,7 @@ export async function handleChat(
       isReservedTag(tag, principal, deps),
     );
     refuseLoops(exchange, deps.instanceId);
-    const { chat, raw, wish, taken, foreign } = await openBody(arrival, dialect, exchange, deps);
+    const { chat, raw, wish, taken, foreign } = await openBody(arrival, dialect, exchange, deps, principal);
     const request: ClientRequest = { dialect, chat, raw, taken, foreign };
     const question = deciding({ principal, chat, wish: keysWish(wish, principal) }, headers, (target) =>
       dropsAny(request, target, deps.policy),

@@ -64,12 +64,13 @@ export async function openBody(
   dialect: Dialect,
   exchange: Exchange,
   { catalogue }: OpenDeps,
+  principal: Principal,
 ): Promise<Omit<OpenedRequest, "principal">> {
   const readMs = exchange.clock.monotonicMs();
   const raw = await arrival.readBody();
   exchange.waitedMs += exchange.clock.monotonicMs() - readMs;
   const body = parseBody(raw);
-  const isTaken = takesForeign(body, catalogue);
+  const isTaken = takesForeign(body, catalogue, principal);
   const { wish, taken } = readRoutingWish(arrival.headers, body, isTaken);
   const foreign = isTaken ? noFields : foreignFields.filter((field) => body[field] !== undefined);
   for (const field of taken) delete body[field];
@@ -80,10 +81,10 @@ export async function openBody(
 }
 
 /** Whether `provider`, `models` and `route` are meant for this gateway: no candidate is a router that knows them itself. */
-function takesForeign(body: JsonObject, { deployments, names, fallback }: Catalogue): boolean {
+function takesForeign(body: JsonObject, { deployments, names, fallback }: Catalogue, { aliases }: Principal): boolean {
   if (foreignFields.every((field) => body[field] === undefined)) return false;
   const model = body["model"];
-  const named = typeof model === "string" ? names.get(model) : undefined;
+  const named = typeof model === "string" ? names.get(aliases.get(model) ?? model) : undefined;
   const candidates = named === undefined ? deployments : [...named.targets, ...(named.fallback ?? fallback)];
   return candidates.every(({ upstream }) => !upstream.routesItself);
 }
