@@ -30,13 +30,13 @@ export function checkWish(wish: RoutingWish, catalogue: Catalogue): void {
   if (only !== undefined && ignore !== undefined) {
     const ignored = new Set(means(ignore));
     if (means(only).every((target) => ignored.has(target))) {
-      throw contradiction("`routing.ignore` leaves out everything", "`routing.only` names");
+      throw contradiction("`routing.only` names targets", "`routing.ignore` leaves out every one of them");
     }
   }
   if (only !== undefined && order !== undefined) {
     const allowed = new Set(means(only));
     if (means(order).every((target) => !allowed.has(target))) {
-      throw contradiction("`routing.order` names only targets", "that are not in `routing.only`");
+      throw contradiction("`routing.order` names targets", "`routing.only` allows none of them");
     }
   }
 }
