@@ -101,7 +101,7 @@ function parseBody(raw: string): Record<string, unknown> {
     body = JSON.parse(raw);
   } catch (cause) {
     // What the parser quotes may be a piece of a prompt, and records and logs keep this message.
-    const what = cause instanceof Error ? cause.message.replace(/"[^]*"/, "…").slice(0, 120) : "";
+    const what = cause instanceof Error ? cause.message.replace(/".*"/s, "…").slice(0, 120) : "";
     throw new GatewayError("invalid_json", `The request body is not valid JSON: ${what}`, { cause });
   }
   if (isObject(body)) return body;

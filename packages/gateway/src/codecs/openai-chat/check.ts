@@ -20,7 +20,9 @@ function describe(value: unknown, showsText: boolean): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
   switch (typeof value) {
     case "string":
-      return showsText && value.length <= 40 ? `the string ${JSON.stringify(value)}` : `a string of ${value.length} characters`;
+      return showsText && value.length <= 40
+        ? `the string ${JSON.stringify(value)}`
+        : `a string of ${value.length} characters`;
     case "object":
       return "an object";
     default:
