@@ -44,7 +44,7 @@ const timeZone = z
   .describe("Whose days are meant.");
 
 const day = z.iso.date();
-const moment = z.union([wireTime, day]);
+const moment = z.union([wireTime, day], "expected a day such as 2026-11-01, or an ISO 8601 time with its zone");
 
 /** A report's range in time. */
 export const usageRange = {

@@ -22,7 +22,10 @@ export function replayCommand(
     .description("decide recorded requests again under another config, and compare; nothing is sent to any upstream")
     .requiredOption("--policy <file>", "the config to try; its keys need not be here")
     .option("--traffic <file>", "recorded decisions as JSON lines, oldest first; - for standard input")
-    .option("--traffic-url <url>", "the same from a gateway: http://…/admin/v1/ledger/export?format=jsonl")
+    .option(
+      "--traffic-url <url>",
+      "the same from a gateway: its address, or http://…/admin/v1/ledger/export?format=jsonl&from=…",
+    )
     .option("--token <token>", "token for --traffic-url (default: FAIRLEAD_ADMIN_TOKEN)")
     .addOption(
       new Option("--live <state>", "how targets are: as the record tells, or all ready")

@@ -1,5 +1,5 @@
-const unsafe = /[^\x20-\x7e]/;
-const everyUnsafe = new RegExp(unsafe, "g");
+const unsafe = /[^\x20-\x7e]/u;
+const everyUnsafe = new RegExp(unsafe, "gu");
 
 /** Makes any text safe as a header value: printable ASCII, at most `limit` characters, no line breaks. */
 export function headerValue(text: string, limit = 256): string {

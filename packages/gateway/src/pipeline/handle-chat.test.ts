@@ -392,6 +392,18 @@ test("waiting for the client's body or a late upstream is not the gateway's over
   await response.body?.cancel();
 });
 
+test.each(['{"messages":hunter2}', '{"messages":"\\uhunter2"}'])(
+  "a body that is not JSON is refused without a word of it in the answer or the record: %s",
+  async (body) => {
+    const it = gateway({ local: [completion("hi")] });
+    const reply = await it.ask(body);
+    const said = await reply.response.text();
+    expect(said).toContain("is not valid JSON");
+    expect(said).not.toContain("hunt");
+    expect(JSON.stringify(await outcomeOf(it, reply))).not.toContain("hunt");
+  },
+);
+
 test("an endless model name is refused", async () => {
   const it = gateway({ local: [completion("hi")] });
   const reply = await it.ask({ ...hello, model: "x".repeat(10_000) });

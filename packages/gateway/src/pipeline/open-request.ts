@@ -101,7 +101,8 @@ function parseBody(raw: string): Record<string, unknown> {
   try {
     body = JSON.parse(raw);
   } catch (cause) {
-    const what = cause instanceof Error ? cause.message.slice(0, 120) : "";
+    // What the parser quotes may be a piece of a prompt, and records and logs keep this message.
+    const what = cause instanceof Error ? cause.message.replace(/".*"/s, "…").slice(0, 120) : "";
     throw new GatewayError("invalid_json", `The request body is not valid JSON: ${what}`, { cause });
   }
   if (isObject(body)) return body;

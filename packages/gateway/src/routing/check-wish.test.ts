@@ -57,6 +57,15 @@ describe("references to nothing name the field, what is expected and a near name
   });
 });
 
+test("a contradiction says which preferences and what they do to each other", () => {
+  expect(fault({ only: ["acme"], ignore: ["@cloud"] })?.message).toBe(
+    "Contradictory preferences: `routing.only` names targets, and `routing.ignore` leaves out every one of them.",
+  );
+  expect(fault({ only: ["vllm"], order: ["acme"] })?.message).toBe(
+    "Contradictory preferences: `routing.order` names targets, and `routing.only` allows none of them.",
+  );
+});
+
 test.each<[string, Partial<RoutingWish>]>([
   ["local data under a strategy for cloud only", { localOnly: true, strategy: "cloud_only" }],
   ["`ignore` of all that `only` names", { only: ["acme"], ignore: ["@cloud"] }],

@@ -30,19 +30,19 @@ export function checkWish(wish: RoutingWish, catalogue: Catalogue): void {
   if (only !== undefined && ignore !== undefined) {
     const ignored = new Set(means(ignore));
     if (means(only).every((target) => ignored.has(target))) {
-      throw contradiction("`routing.only` names targets", "`routing.ignore` leaves them all out");
+      throw contradiction("`routing.only` names targets", "`routing.ignore` leaves out every one of them");
     }
   }
   if (only !== undefined && order !== undefined) {
     const allowed = new Set(means(only));
     if (means(order).every((target) => !allowed.has(target))) {
-      throw contradiction("`routing.order` names targets", "none of them is in `routing.only`");
+      throw contradiction("`routing.order` names targets", "`routing.only` allows none of them");
     }
   }
   if (ignore !== undefined && order !== undefined) {
     const ignored = new Set(means(ignore));
     if (means(order).every((target) => ignored.has(target))) {
-      throw contradiction("`routing.order` names targets", "`routing.ignore` leaves them all out");
+      throw contradiction("`routing.order` names targets", "`routing.ignore` leaves out every one of them");
     }
   }
 }

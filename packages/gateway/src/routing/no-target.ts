@@ -32,7 +32,12 @@ export function noTarget({ asked, exclusions, confinedTo, boundBy, needs, featur
       param: "model",
     });
   }
-  if (only("key_not_allowed")) return notAllowed(asked);
+  if (only("key_not_allowed")) {
+    if (free.length === exclusions.length) return notAllowed(asked);
+    const bound = boundBy.length === 0 ? "" : ` (${boundBy.join(", ")})`;
+    const text = `This key may not use any target for \`${asked}\`${where}${bound}: ${list}.`;
+    return new GatewayError("key_not_allowed", text, { param: "model" });
+  }
   if (only("context_window")) {
     return new GatewayError(
       "context_length_exceeded",

@@ -86,6 +86,10 @@ describe("numbers in headers", () => {
     expect(wish).toMatchObject({ maxLatencyMs: 250, maxCostUsd: 0.01 });
   });
 
+  test("what was sent instead of a number is shown as it came", () => {
+    expect(() => read({}, { "x-router-max-latency-ms": "soon" })).toThrow('is "soon". Expected a number above 0.');
+  });
+
   test.each(["", "soon", "-1", "0", "Infinity"])("%j is refused as a latency", (value) => {
     expect(paramOf(() => read({}, { "x-router-max-latency-ms": value }))).toBe("X-Router-Max-Latency-Ms");
   });

@@ -136,7 +136,9 @@ function headerFields(headers: Headers): JsonObject | undefined {
   }
   for (const name of numbers) {
     const value = headers.get(name);
-    if (value !== null) put(name, value.trim() === "" ? value : Number(value));
+    if (value === null) continue;
+    const number = value.trim() === "" ? Number.NaN : Number(value);
+    put(name, Number.isNaN(number) ? value : number);
   }
   const data = headers.get("x-router-data");
   if (data !== null) put("X-Router-Data", data.trim().toLowerCase());

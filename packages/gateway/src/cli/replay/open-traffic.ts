@@ -9,6 +9,9 @@ export interface TrafficOptions {
   readonly token?: string | undefined;
 }
 
+/** Where a gateway has its decisions, for an address without a path. */
+const exportPath = "/admin/v1/ledger/export?format=jsonl";
+
 /**
  * Opens recorded decisions as a stream of bytes.
  * @throws CommandError when there is nothing to read
@@ -30,6 +33,7 @@ async function download(text: string, token: string | undefined): Promise<AsyncI
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new CommandError(`--traffic-url is ${JSON.stringify(text)}: expected an absolute http:// or https:// URL.`);
   }
+  if (url.pathname === "/" && url.search === "") url.href = new URL(exportPath, url).href;
   let response: Response;
   try {
     response = await fetch(url, {

@@ -69,7 +69,8 @@ export type UnusableReason =
   | "not JSON"
   | "no decision"
   | "decided without a record of its features"
-  | "unsettled when the gateway ended";
+  | "unsettled when the gateway ended"
+  | "copied to a shadow";
 
 const count = z.number().min(0).catch(0);
 const textOr = z.string().nullish();
@@ -253,6 +254,7 @@ export function readRecordedRequest(text: string): RecordedRequest | UnusableRea
   const told = line.safeParse(value);
   if (!told.success) return "no decision";
   if (told.data.orphaned) return "unsettled when the gateway ended";
+  if (told.data.reason === "shadow") return "copied to a shadow";
   const { features } = told.data;
   return features === undefined ? "decided without a record of its features" : recordedRequest(told.data, features);
 }

@@ -8,16 +8,21 @@ export function refuse(path: string, expected: string, found: unknown): never {
   const message =
     found === undefined
       ? `Missing required parameter '${path}': expected ${expected}.`
-      : `Invalid value for '${path}': expected ${expected}, got ${describe(found)}.`;
+      : `Invalid value for '${path}': expected ${expected}, got ${describe(found, !mayBePrompt.test(path))}.`;
   throw new GatewayError("invalid_request", message, { param: path });
 }
 
-function describe(value: unknown): string {
+/** Where a text that stands in the wrong place may be a prompt, which no message may hold. */
+const mayBePrompt = /^messages(?!.*\.(role|type)$)/;
+
+function describe(value: unknown, showsText: boolean): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
   switch (typeof value) {
     case "string":
-      return value.length <= 40 ? `the string ${JSON.stringify(value)}` : `a string of ${value.length} characters`;
+      return showsText && value.length <= 40
+        ? `the string ${JSON.stringify(value)}`
+        : `a string of ${value.length} characters`;
     case "object":
       return "an object";
     default:

@@ -22,6 +22,19 @@ const one = (message: unknown) => ({ messages: [hi, message] });
 const image = (url: unknown) => part({ type: "image_url", image_url: { url } });
 const asked = (member: object) => ({ messages: [hi], ...member });
 
+test.each([
+  { messages: "hunter2" },
+  part("hunter2"),
+  one("hunter2"),
+  one({ role: "assistant", tool_calls: ["hunter2"] }),
+])("what stands where a message belongs is refused without its text, which may be a prompt: %j", (body) => {
+  expect(refusal(body).message).toContain("a string of 7 characters");
+});
+
+test("a role that does not exist is shown", () => {
+  expect(refusal(one({ role: "robot", content: "x" })).message).toContain('the string "robot"');
+});
+
 /** Bodies that are refused, by the path that is blamed. */
 const refused: readonly (readonly [string, JsonObject])[] = [
   ["messages", {}],
