@@ -304,3 +304,18 @@ test("an error of the client's own format: a decision that is not kept", async (
   const response = await fetch(`${hybrid.url}/v1/decisions/nothing`, { headers: mine });
   expect(await readError(response)).toMatchObject({ code: "not_found", type: "invalid_request_error" });
 });
+
+test("a request that nothing could serve keeps what was left out, and why", async () => {
+  const { id, status } = await hybrid.ask(
+    say("Hi", { routing: { only: ["@cloud"], max_cost_usd: 0.000000001 } }),
+    mine,
+  );
+  expect(status).toBe(400);
+  const { status: found, json } = await decisionOf(id);
+  expect(found).toBe(200);
+  expect(json.target).toBeNull();
+  expect(json.features?.task).toBe("chat");
+  expect(json.exclusions).toContainEqual({ target: on.opus, reason: "price_cap" });
+  expect(json.exclusions).toContainEqual({ target: on.small, reason: "client_preference" });
+  expect((await rowOf(id)).exclusions).toEqual(json.exclusions);
+});

@@ -74,7 +74,7 @@ test("a whole answer tells what it cost, by its own model's price", async () => 
   const body = askFor(12);
   const input = inputTokens(body);
   expect(await toldCost(body)).toBe(nanoCost(prices.openai, input, 12));
-  expect(await toldCost({ ...body, model: localModel })).toBe(nanoCost(prices.local, input, 12));
+  expect(await toldCost({ ...body, model: `vllm/${localModel}` })).toBe(nanoCost(prices.local, input, 12));
   expect(await toldCost({ ...body, model: claudeModels[0] })).toBe(nanoCost(prices.reference, input, 12));
 });
 

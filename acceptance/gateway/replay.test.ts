@@ -179,9 +179,9 @@ describe("another config", () => {
     const { ending, json } = await replay(cheaper, ["--json", "--changes", "100"]);
     const report = json();
     const moved = usable().filter(({ served }) => served?.target.startsWith("anthropic/"));
-    // One asked for this provider and no other: it would be refused.
+    // One asked for this provider and no other: it would be refused too, beside those that were refused already.
     const refused = sum(Object.values(report.after.errors as Record<string, number>));
-    expect(refused).toBe(1);
+    expect(refused).toBe(1 + usable().filter(({ served }) => served === null).length);
     expect(report.moved).toBe(moved.length);
     expect(moved.length).toBeGreaterThan(10);
     const price = ({ tokens }: Row, { input, output }: { input: number; output: number }) =>

@@ -317,7 +317,7 @@ describe("`hybrid`", () => {
       upstreams: { vllm: dollars(20), coder: dollars(20) },
       strategies: { hybrid: { settings: { externalFallback: false } } },
     });
-    expect(await servedBy(under("hybrid"), own)).toBe(on.small);
+    expect([on.small, on.coder]).toContain(await servedBy(under("hybrid"), own));
     await failing(localOf(simulators));
     expect((await own.ask(under("hybrid"))).status).toBe(502);
     expect(await reached(cloudOf(simulators))).toEqual([]);

@@ -327,7 +327,7 @@ describe("config, credentials and the audit log", () => {
     expect((await call("GET", "/config/versions")).json.data).toEqual([]);
     expect((await call("POST", "/config/validate", { text: "broken" })).json).toMatchObject({ valid: false });
     expect((await call("POST", "/config/plan", { text: "first: 2" })).json.changes).toHaveLength(1);
-    expect((await call("POST", "/config/apply", { text: "broken" })).json.error.message).toBe("first: is broken");
+    expect((await call("POST", "/config/apply", { text: "broken" })).json.error.message).toBe("1:1 first: is broken");
     const { json: second } = await call("POST", "/config/apply", { text: "first: 2\nsecret: hush-hush", note: "more" });
     expect((await call("GET", "/config")).json).toEqual({
       version: second.version,

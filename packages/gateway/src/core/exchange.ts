@@ -1,12 +1,13 @@
-import type { DialectName } from "@fairlead/contract/names";
+import type { Capability, DialectName } from "@fairlead/contract/names";
 import type { Clock, EpochMs } from "../lib/clock.ts";
 import { Hangup } from "../lib/hangup.ts";
-import type { Decision } from "./decision.ts";
+import type { Decision, Exclusion, Features } from "./decision.ts";
 import type { Deployment } from "./deployment.ts";
 import type { GatewayError } from "./errors.ts";
 import type { NanoDollars } from "./money.ts";
 import type { Price } from "./price.ts";
 import type { Principal } from "./principal.ts";
+import type { RoutingWish } from "./routing-wish.ts";
 import { noUsage, type ReportedUsage, type TokenUsage } from "./usage.ts";
 
 /** How an exchange ended. */
@@ -17,6 +18,14 @@ export interface Progress {
   /** The last usage the upstream told. */
   readonly usage: ReportedUsage | undefined;
   readonly outputCharacters: number;
+}
+
+/** A request that no target was left for. */
+export interface Refusal {
+  readonly features: Features;
+  readonly needs: readonly Capability[];
+  readonly wish: RoutingWish;
+  readonly exclusions: readonly Exclusion[];
 }
 
 /** One try at one target, as it will stand in the ledger. */
@@ -58,6 +67,8 @@ export class Exchange {
   asked = "";
   stream = false;
   decision: Decision | undefined;
+  /** What was left out of a plan that found no target: set where there is no decision. */
+  refusal: Refusal | undefined;
   served: Deployment | undefined;
   attempts: Attempt[] = [];
   dropped: readonly string[] = [];

@@ -75,6 +75,9 @@ export function decide(request: Deciding, exchange: Exchange, deps: DecideDeps, 
     control: (strategy, complexity) =>
       mode === "real" ? routing.choose(strategy, complexity, nowMs) : routing.peek(strategy, complexity),
     spillCap: live.spillCap,
+    refused(exclusions) {
+      if (mode === "real") exchange.refusal = { features, needs: [...chat.needs], wish, exclusions };
+    },
     explains: mode === "explain",
   });
   if (mode === "real") follow(decision, exchange, deps, nowMs);

@@ -86,6 +86,7 @@ export async function handleChat(
       ? await replyStream(attempts, run, exchange, deps, drawn)
       : replyWhole(await attempts, exchange, open, deps, drawn);
   } catch (thrown) {
+    if (exchange.refusal !== undefined && exchange.decision === undefined) deps.accounts.decisions.decided(exchange);
     return replyError(named(GatewayError.from(thrown), dialect), dialect, exchange, admission, deps.accounts);
   }
 }

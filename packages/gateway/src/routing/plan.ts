@@ -41,6 +41,8 @@ export interface PlanDeps {
   /** What the strategy's share control says of this complexity; undefined without one. Asked where both placements can serve. */
   readonly control?: ((strategy: Strategy, complexity: number) => ControlChoice | undefined) | undefined;
   readonly spillCap?: SpillCap | undefined;
+  /** Told what was left out before a plan that found no target is refused. */
+  readonly refused?: ((exclusions: readonly Exclusion[]) => void) | undefined;
   /** Looks at every figure of every target, for people to see. */
   readonly explains?: boolean | undefined;
 }
@@ -115,6 +117,7 @@ class Planner {
     const { usable, firstChoice, all } = this.#order(preference);
     const targets = usable.length > 0 ? usable : this.#lastResort(all);
     if (targets.length === 0) {
+      this.#deps.refused?.(this.#exclusions);
       throw noTarget({
         asked: asked.name,
         exclusions: this.#exclusions,

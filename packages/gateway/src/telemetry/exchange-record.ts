@@ -1,6 +1,6 @@
 import type { Decision } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
-import type { Attempt, Exchange } from "../core/exchange.ts";
+import type { Attempt, Exchange, Refusal } from "../core/exchange.ts";
 import type { AttemptRecord, ExchangeRecord, RecordedKey, RoutingRecord, ServedBy } from "../core/exchange-record.ts";
 import type { NanoDollars } from "../core/money.ts";
 import type { Principal } from "../core/principal.ts";
@@ -45,6 +45,16 @@ function routingRecord(decision: Decision, { principal, asked }: Exchange): Rout
   };
 }
 
+function refusedRecord({ features, needs, wish }: Refusal, { principal }: Exchange): RoutingRecord {
+  return {
+    features,
+    needs: needs.length === 0 ? undefined : needs,
+    wish: isNoWish(wish) ? undefined : wish,
+    key: principal && recordedKey(principal),
+    order: [],
+  };
+}
+
 function isNoWish(wish: RoutingWish): boolean {
   for (const field in wish) {
     const value = wish[field as keyof RoutingWish];
@@ -66,7 +76,7 @@ export function exchangeRecord(
   endedMs: number,
   reference: { readonly cost: NanoDollars; readonly version: string } | undefined,
 ): ExchangeRecord {
-  const { decision, served, fallback, error } = exchange;
+  const { decision, refusal, served, fallback, error } = exchange;
   const firstContent = exchange.attempts.find((attempt) => attempt.target === served && attempt.firstContentMs);
   return {
     id: exchange.id,
@@ -80,10 +90,10 @@ export function exchangeRecord(
     stream: exchange.stream,
     strategy: decision?.strategy,
     reason: decision?.reason,
-    promptTokensEstimate: decision?.features.promptTokens,
-    exclusions: decision?.exclusions ?? [],
+    promptTokensEstimate: (decision ?? refusal)?.features.promptTokens,
+    exclusions: decision?.exclusions ?? refusal?.exclusions ?? [],
     nearNames: decision?.nearNames ?? [],
-    routing: decision && routingRecord(decision, exchange),
+    routing: decision === undefined ? refusal && refusedRecord(refusal, exchange) : routingRecord(decision, exchange),
     confinedTo: decision?.confinedTo,
     firstChoice: decision?.firstChoice && servedBy(decision.firstChoice),
     served: served && servedBy(served),

@@ -64,7 +64,11 @@ async function applyText(deps: AdminDeps, actor: Actor, { text, note, action, ba
   const plan = await control.plan(text);
   const [problem] = plan.problems;
   if (problem !== undefined) {
-    throw new GatewayError("invalid_request", `${problem.path}: ${problem.message}`, { param: "text" });
+    const { path: at, message, line, column } = problem;
+    const place = line === undefined ? "" : `${line}:${column ?? 1} `;
+    const more =
+      plan.problems.length === 1 ? "" : ` (and ${plan.problems.length - 1} more; /config/validate lists them)`;
+    throw new GatewayError("invalid_request", `${place}${at}: ${message}${more}`, { param: "text" });
   }
   const { directory } = deps;
   const kept = await keepRunning(deps, control, actor);
