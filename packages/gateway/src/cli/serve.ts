@@ -41,6 +41,8 @@ const unsaid: StorageSettings = {
   retentionDays: 0,
 };
 
+const compileAfterMs = 1_000;
+
 /** Runs the gateway until it is told to stop. */
 export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: boolean): Promise<void> {
   const clock = systemClock;
@@ -177,11 +179,12 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
       log.logger.info({ event: "listening", url: served.url, findings });
       log.flush();
     } else process.stdout.write(banner(lines, isTerminal));
-    // Compiled when first asked for: the first request shall not wait for it.
-    setImmediate(() => {
+    // Compiled when first asked for, which takes some 20 ms: neither the start nor a later request shall wait for it.
+    const cancelCompiling = clock.after(compileAfterMs, () => {
       for (const strategy of resolved.catalogue.strategies.values()) void strategy.rules;
     });
     await served.stopped;
+    cancelCompiling();
   } catch (thrown) {
     await stores.ledger.close();
     await stores.close();
