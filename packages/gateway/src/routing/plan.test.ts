@@ -266,3 +266,27 @@ test("a config whose usual strategy never leaves keeps named models too, unless 
   const wish: RoutingWish = { strategy: "quality", localOnly: false };
   expect(decide(request("opus"), live(), wish, home).targets[0]).toBe(opus);
 });
+
+test("a late local target gives way to another local one without a word, since nothing leaves", () => {
+  const slow = deployment(upstream("slow", "local"), "qwen");
+  const quick = deployment(upstream("quick", "local"), "qwen");
+  const known = catalogue(
+    [slow, quick, sonnet],
+    { local: [slow, quick] },
+    { spill: { maxTtftMs: 1_000, maxUsdPerHour: undefined } },
+  );
+  const state = live();
+  for (const [target, ms] of [
+    [slow, 5_000],
+    [quick, 50],
+  ] as const) {
+    for (let i = 0; i < 8; i++) {
+      const attempt = state.begin(target, { inputTokens: 10, conversationHash: 0, streams: true }, 0);
+      attempt.firstToken(ms);
+      attempt.end("success", 20, ms + 100);
+    }
+  }
+  const { targets, reason, exclusions, spillCostUsd } = decide(request("local"), state, noWish, known);
+  expect(targets[0]).toBe(quick);
+  expect({ reason, exclusions, spillCostUsd }).toEqual({ reason: "alias", exclusions: [], spillCostUsd: undefined });
+});

@@ -274,7 +274,11 @@ class Planner {
       catalogue.spill === undefined || limitMs === undefined || wish.allowFallbacks === false
         ? undefined
         : spillOver(targets, limitMs, this.#viewOf, this.#deps.spillCap, this.#deps.nowMs);
-    if (spill !== undefined) {
+    if (spill !== undefined && spill.costUsd === undefined) {
+      // One of one's own that is in time: nothing leaves, so nothing is told.
+      targets = spill.targets;
+      firstChoice = targets[0];
+    } else if (spill !== undefined) {
       this.#exclusions.push({ target: targets[0]!.id, reason: "spill" });
       targets = spill.targets;
       reason = "spill";

@@ -92,7 +92,7 @@ describe("a late local target gives way", () => {
       ],
     } as const;
     const over = spill([slow, other, cloud], 500, measured);
-    expect(over).toEqual({ targets: [other, slow, cloud], costUsd: 0 });
+    expect(over).toEqual({ targets: [other, slow, cloud], costUsd: undefined });
     expect(spill([slow, other, cloud], 500, { ttftMs: [[slow, 1_000]] })?.targets).toEqual([cloud, slow, other]);
   });
 });

@@ -4,8 +4,8 @@ import type { TargetView } from "./target-view.ts";
 
 export interface SpillOver {
   readonly targets: readonly Deployment[];
-  /** What the cap must hold for it. */
-  readonly costUsd: number;
+  /** What the cap must hold for it; undefined where another local target takes it. */
+  readonly costUsd: number | undefined;
 }
 
 /**
@@ -34,7 +34,7 @@ export function spillOver(
   const isCloud = better.upstream.placement === "cloud";
   return {
     targets: [better, ...targets.filter((target) => target !== better)],
-    costUsd: isCloud ? spillCost(viewOf(better)) : 0,
+    costUsd: isCloud ? spillCost(viewOf(better)) : undefined,
   };
 }
 

@@ -381,3 +381,18 @@ test("the work on an ask is bounded: what lies in the middle of a huge one chang
   const loud = of(end + "step by step? ".repeat(7_142).padEnd(100_000) + end);
   expect(loud.complexity).toBe(quiet.complexity);
 });
+
+test("an instruction is read also where the code begins on its line", () => {
+  const ask =
+    "Analyze the following code for security vulnerabilities, suggest fixes, and explain the impact of each in detail: ";
+  const code = `${'import { readFileSync } from "node:fs";\nimport { createServer } from "node:http";\n'}${"export function handle(request) { return eval(request.body[0]); }\n".repeat(40)}`;
+  const features = of(ask + code);
+  expect(features.task).toBe("code_analysis");
+  expect(features.signals.map(({ name }) => name)).toContain("detailed_explanation");
+  expect(features.complexity).toBeGreaterThanOrEqual(0.7);
+});
+
+test("names in a line of code are no instruction", () => {
+  const features = of("Fix this.\n\nconst explain = compare(inDetail, stepByStep); analyse(plan, evaluate);");
+  expect(features.signals.map(({ name }) => name)).not.toContain("reasoning_verbs");
+});

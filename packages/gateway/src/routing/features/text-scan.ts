@@ -30,6 +30,9 @@ const instructionCharacters = 700;
 /** "Could you please now summarise": a command is among so many first words. */
 const commandWords = 5;
 
+/** A line of code that begins with so many plain words begins with an instruction: "explain this in detail: import { …". */
+const leadWords = 6;
+
 /** Concepts met on one line beyond this are left out. */
 const mostHits = 256;
 
@@ -91,6 +94,8 @@ export class TextScan {
   #lineNumbers = 0;
   #lineOperators = 0;
   #lineLiterals = 0;
+  /** Words before the first symbol of code; -1 while there was none. */
+  #lineLead = -1;
   #lineQuestions = 0;
   #lineSentences = 0;
   #lineChoices = 0;
@@ -143,6 +148,7 @@ export class TextScan {
     this.#lineQuestions = this.#lineSentences = this.#lineChoices = 0;
     this.#startsAsCode = this.#fence = false;
     this.#quote = this.#sentenceWords = this.#previousCode = this.#lastCode = 0;
+    this.#lineLead = -1;
     this.#previous = space;
   }
 
@@ -197,6 +203,7 @@ export class TextScan {
       this.#before = this.#beforeThat = this.#sentenceWords = 0;
     } else if (kind === codeSymbol) {
       this.#lineSymbols++;
+      if (this.#lineLead < 0) this.#lineLead = this.#lineWords;
       if (code === 41 && at - start <= 2 && isCapital(this.#previousCode)) this.#lineChoices++;
       if (code === backtick && this.#previousCode === backtick && at - start === 2) {
         this.#fence = text.charCodeAt(start) === backtick;
@@ -271,9 +278,13 @@ export class TextScan {
       this.codeCharacters += size + 1;
       this.codeWords += this.#lineWords;
       this.literalCharacters += this.#lineLiterals;
+      if (!inFence && this.#lineLead >= leadWords) {
+        this.#takeHits(this.#lineLead);
+        this.words += this.#lineLead;
+      }
       return;
     }
-    this.#takeHits();
+    this.#takeHits(Number.POSITIVE_INFINITY);
     this.proseCharacters += size + 1;
     this.words += this.#lineWords + (this.#lineBlocks >> 1);
     this.numbers += this.#lineNumbers;
@@ -292,9 +303,11 @@ export class TextScan {
     return symbols >= 4 && symbols * 6 > size;
   }
 
-  #takeHits(): void {
+  /** Counts what was met among the line's first words. */
+  #takeHits(first: number): void {
     for (let hit = 0; hit < this.#lineHits; hit++) {
       const place = this.#linePlaces[hit]!;
+      if (place >> 1 > first) return;
       const at = this.words + (place >> 1);
       for (let rest = this.#lineMasks[hit]!; rest !== 0; rest &= rest - 1) {
         const concept = 31 - Math.clz32(rest & -rest);
