@@ -78,7 +78,7 @@ describe("KeyRing", () => {
       strategies: ["local_first"],
       aliases: { fast: "small" },
       strategy: "cloud_first",
-      tags: ["x"],
+      tags: ["x", "experiment:models=b", "shadow:next"],
       region: "eu",
       user: "u",
     });

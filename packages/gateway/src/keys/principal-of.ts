@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { anonymous, type Principal } from "../core/principal.ts";
+import { isRoutingTag } from "../core/routing-tag.ts";
 import type { Team, VirtualKey } from "./directory-entities.ts";
 import type { TokenClaims } from "./token-verifier.ts";
 
 const lists = (...all: readonly (readonly string[] | undefined)[]): readonly (readonly string[])[] =>
   all.filter((list): list is readonly string[] => list !== undefined && list.length > 0);
 
-const union = (a: readonly string[], b: readonly string[] = []): readonly string[] => [...new Set([...a, ...b])];
+/** Tags of a key or token and its team; those by which the gateway itself reports are nobody's to give. */
+const union = (a: readonly string[], b: readonly string[] = []): readonly string[] =>
+  [...new Set([...a, ...b])].filter((tag) => !isRoutingTag(tag));
 
 /** What a virtual key allows: its own limits and its team's hold together. */
 export function principalOfKey(key: VirtualKey, team: Team | undefined): Principal {

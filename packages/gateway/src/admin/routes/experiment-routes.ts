@@ -8,11 +8,11 @@ import {
 } from "@fairlead/contract/admin-api/experiment-api";
 import type { Arm, Experiment, Shadow } from "../../core/gateway-model.ts";
 import { toDollars } from "../../core/money.ts";
+import { armTag, shadowTag } from "../../core/routing-tag.ts";
 import { noUsage } from "../../core/usage.ts";
 import type { LedgerDatabase } from "../../ledger/ledger-database.ts";
 import type { UsageRow } from "../../ledger/ledger-query.ts";
 import type { ShadowResults } from "../../pipeline/shadow-tally.ts";
-import { armTag, shadowTag } from "../../telemetry/arm-tag.ts";
 import type { AdminDeps } from "../admin-deps.ts";
 import { type AdminRoute, adminRoute } from "../admin-route.ts";
 import {

@@ -1,4 +1,4 @@
-import type { ArmChoice } from "../core/decision.ts";
+import type { ArmChoice } from "./decision.ts";
 
 /** The tag by which reports group what an arm of an experiment served. */
 export function armTag({ name, arm }: Pick<ArmChoice, "name" | "arm">): string {
