@@ -1,28 +1,12 @@
-import type { ChatRequest } from "../../packages/gateway/src/core/chat.ts";
+import { type ChatRequest, emptyChat } from "../../packages/gateway/src/core/chat.ts";
 import { extractFeatures } from "../../packages/gateway/src/routing/features/extract-features.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 /** A chat of one user message, as most benchmarks send it. */
 export function requestOf(prompt: string): ChatRequest {
   return {
-    model: undefined,
+    ...emptyChat,
     messages: [{ role: "user", content: [{ type: "text", text: prompt }] }],
-    tools: [],
-    toolChoice: undefined,
-    parallelToolCalls: undefined,
-    maxTokens: undefined,
-    temperature: undefined,
-    topP: undefined,
-    topK: undefined,
-    stop: [],
-    responseFormat: undefined,
-    reasoningEffort: undefined,
-    stream: false,
-    includeUsage: false,
-    endUser: undefined,
-    serviceTier: undefined,
-    needs: new Set(),
-    extra: {},
   };
 }
 

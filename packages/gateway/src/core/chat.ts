@@ -33,6 +33,28 @@ export interface ChatRequest {
   readonly extra: JsonObject;
 }
 
+/** Asks nothing, in the fewest words; what a real one has is laid over it. */
+export const emptyChat: ChatRequest = {
+  model: undefined,
+  messages: [],
+  tools: [],
+  toolChoice: undefined,
+  parallelToolCalls: undefined,
+  maxTokens: undefined,
+  temperature: undefined,
+  topP: undefined,
+  topK: undefined,
+  stop: [],
+  responseFormat: undefined,
+  reasoningEffort: undefined,
+  stream: false,
+  includeUsage: false,
+  endUser: undefined,
+  serviceTier: undefined,
+  needs: new Set(),
+  extra: {},
+};
+
 export type ChatMessage = SystemMessage | UserMessage | AssistantMessage | ToolMessage;
 
 export interface SystemMessage {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { features } from "../../test/fixtures/features.ts";
-import type { ChatRequest, ChatTool } from "../core/chat.ts";
+import { type ChatRequest, type ChatTool, emptyChat } from "../core/chat.ts";
 import type { Features } from "../core/decision.ts";
 import type { DeploymentId } from "../core/deployment.ts";
 import { OutputPredictor } from "./output-predictor.ts";
@@ -12,24 +12,9 @@ const tool: ChatTool = { type: "function", name: "look_up" };
 
 function chat(more: Partial<ChatRequest> = {}): ChatRequest {
   return {
+    ...emptyChat,
     model: undefined,
     messages: [],
-    tools: [],
-    toolChoice: undefined,
-    parallelToolCalls: undefined,
-    maxTokens: undefined,
-    temperature: undefined,
-    topP: undefined,
-    topK: undefined,
-    stop: [],
-    responseFormat: undefined,
-    reasoningEffort: undefined,
-    stream: false,
-    includeUsage: false,
-    endUser: undefined,
-    serviceTier: undefined,
-    needs: new Set(),
-    extra: {},
     ...more,
   };
 }

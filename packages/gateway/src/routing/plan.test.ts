@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { catalogue, deployment, upstream } from "../../test/fixtures/deployments.ts";
-import type { ChatRequest } from "../core/chat.ts";
+import { type ChatRequest, emptyChat } from "../core/chat.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { RoutingWish } from "../core/routing-wish.ts";
 import { extractFeatures } from "./features/extract-features.ts";
@@ -20,24 +20,9 @@ const noWish: RoutingWish = { strategy: undefined, localOnly: false };
 
 function request(model: string | undefined, promptCharacters = 20, more: Partial<ChatRequest> = {}): ChatRequest {
   return {
+    ...emptyChat,
     model,
     messages: [{ role: "user", content: [{ type: "text", text: "x".repeat(promptCharacters) }] }],
-    tools: [],
-    toolChoice: undefined,
-    parallelToolCalls: undefined,
-    maxTokens: undefined,
-    temperature: undefined,
-    topP: undefined,
-    topK: undefined,
-    stop: [],
-    responseFormat: undefined,
-    reasoningEffort: undefined,
-    stream: false,
-    includeUsage: false,
-    endUser: undefined,
-    serviceTier: undefined,
-    needs: new Set(),
-    extra: {},
     ...more,
   };
 }

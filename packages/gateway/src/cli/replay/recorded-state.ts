@@ -1,7 +1,7 @@
 import type { RoutingReason } from "@fairlead/contract/names";
 import { routingReasons } from "@fairlead/contract/names";
 import { protocols } from "../../codecs/registry.ts";
-import type { ChatRequest } from "../../core/chat.ts";
+import { type ChatRequest, emptyChat } from "../../core/chat.ts";
 import type { Deployment } from "../../core/deployment.ts";
 import { errorTable } from "../../core/errors.ts";
 import type { BreakerLimits, Catalogue } from "../../core/gateway-model.ts";
@@ -131,26 +131,6 @@ function isFailure(error: string): boolean {
   return Object.hasOwn(errorTable, error) && errorTable[error as keyof typeof errorTable].breaker === "failure";
 }
 
-const noChat: ChatRequest = {
-  model: undefined,
-  messages: [],
-  tools: [],
-  toolChoice: undefined,
-  parallelToolCalls: undefined,
-  maxTokens: undefined,
-  temperature: undefined,
-  topP: undefined,
-  topK: undefined,
-  stop: [],
-  responseFormat: undefined,
-  reasoningEffort: undefined,
-  stream: false,
-  includeUsage: false,
-  endUser: undefined,
-  serviceTier: undefined,
-  needs: new Set(),
-  extra: {},
-};
 const someTool: ChatRequest["tools"][number] = { type: "function", name: "any" };
 const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
 
@@ -160,7 +140,7 @@ export function chatLike({ features, reasoning, needs }: RecordedRequest): ChatR
     ? ({ type: "json_schema", name: "any", schema: {} } as const)
     : ({ type: "json_object" } as const);
   return {
-    ...noChat,
+    ...emptyChat,
     tools: features.hasTools ? [someTool] : [],
     responseFormat: features.wantsJson ? json : undefined,
     reasoningEffort: efforts.find((effort) => effort === reasoning),

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { ChatMessage, ChatRequest, ContentPart } from "../../core/chat.ts";
+import { type ChatMessage, type ChatRequest, type ContentPart, emptyChat } from "../../core/chat.ts";
 import type { Features } from "../../core/decision.ts";
 import { extractFeatures } from "./extract-features.ts";
 
@@ -11,24 +11,9 @@ const toolResult = (words: string): ChatMessage => ({ role: "tool", toolCallId: 
 
 function request(messages: readonly ChatMessage[], more: Partial<ChatRequest> = {}): ChatRequest {
   return {
+    ...emptyChat,
     model: undefined,
     messages,
-    tools: [],
-    toolChoice: undefined,
-    parallelToolCalls: undefined,
-    maxTokens: undefined,
-    temperature: undefined,
-    topP: undefined,
-    topK: undefined,
-    stop: [],
-    responseFormat: undefined,
-    reasoningEffort: undefined,
-    stream: false,
-    includeUsage: false,
-    endUser: undefined,
-    serviceTier: undefined,
-    needs: new Set(),
-    extra: {},
     ...more,
   };
 }
