@@ -12,6 +12,7 @@ import { exclusionReason, type TargetRule } from "./exclusion-reason.ts";
 import { Facts, onPlacement } from "./facts.ts";
 import type { LiveState } from "./live-state.ts";
 import { noTarget, notAllowed } from "./no-target.ts";
+import { notReady } from "./not-ready.ts";
 import { orderStage, type StageDeps } from "./order-stage.ts";
 import { PlacementView } from "./placement-view.ts";
 import { prefer } from "./prefer.ts";
@@ -46,18 +47,6 @@ export interface PlanDeps {
   /** Looks at every figure of every target, for people to see. */
   readonly explains?: boolean | undefined;
 }
-
-const notReady: ReadonlySet<RoutingReason> = new Set([
-  "local_cold",
-  "local_down",
-  "local_full",
-  "cloud_down",
-  "breaker_open",
-  "rate_limited",
-  "key_refused",
-  "quota_exhausted",
-  "model_missing",
-]);
 
 /**
  * Decides where a request may go and in which order. Synchronous; reads live state and changes nothing but what `control`

@@ -6,6 +6,7 @@ import type { Deployment } from "../../core/deployment.ts";
 import { errorTable } from "../../core/errors.ts";
 import type { BreakerLimits, Catalogue } from "../../core/gateway-model.ts";
 import { OutputPredictor } from "../../ledger/output-predictor.ts";
+import { notReady } from "../../routing/not-ready.ts";
 import { EventQueue } from "./event-queue.ts";
 import { RecordedLiveState } from "./recorded-live-state.ts";
 import type { RecordedAttempt, RecordedRequest } from "./recorded-request.ts";
@@ -16,24 +17,12 @@ const graceMs = 1;
 /** Time stands still in traffic that is not oldest first; what waits for it must not pile up. */
 const mostWaiting = 50_000;
 
-/** Exclusions that say how a target was, not what the request or a rule wanted. */
-const unready: ReadonlySet<string> = new Set<RoutingReason>([
-  "local_cold",
-  "local_down",
-  "local_full",
-  "cloud_down",
-  "breaker_open",
-  "rate_limited",
-  "key_refused",
-  "quota_exhausted",
-  "model_missing",
-]);
 /** Those that hold for the whole upstream. */
 const ofUpstream: ReadonlySet<string> = new Set<RoutingReason>(["local_cold", "local_down", "cloud_down"]);
 const reasons: ReadonlyMap<string, RoutingReason> = new Map(routingReasons.map((reason) => [reason, reason]));
 
 /** Whether an exclusion tells that the target could not be asked then. */
-export const isUnready = (reason: string): boolean => unready.has(reason);
+export const isUnready = (reason: string): boolean => (notReady as ReadonlySet<string>).has(reason);
 
 /**
  * What routing knew when the recorded requests came, as far as the record tells: recorded attempts run again in live
