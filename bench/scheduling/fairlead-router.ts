@@ -42,7 +42,14 @@ export interface SpillRules {
 }
 
 export class FairleadRouter implements Contestant {
-  readonly #live = new LiveState({ failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 });
+  readonly #live = new LiveState({
+    failures: 5,
+    failureRate: 0.5,
+    minTries: 20,
+    windowMs: 30_000,
+    cooldownMs: 60_000,
+    halfOpenTrials: 3,
+  });
   readonly #outputs = new OutputPredictor();
   readonly #random: Seeded;
   readonly #local: readonly Deployment[];

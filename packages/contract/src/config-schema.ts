@@ -10,6 +10,18 @@ import {
   webhookSchema,
 } from "./governance-schema.ts";
 import { capabilities, engineNames, logLevels, placements, protocolNames } from "./names.ts";
+import {
+  afterCut,
+  attemptTimeoutFields,
+  breakerSchema,
+  hedgeSchema,
+  onRefusal,
+  overloadFields,
+  retryBudgetSchema,
+  routeTimeoutsSchema,
+  sharedSchema,
+  wakeSchema,
+} from "./resilience-schema.ts";
 import { balancerNames } from "./routing-names.ts";
 import { regionName, routingPolicyFields, strategyName } from "./routing-schema.ts";
 import { strategySchema } from "./strategy-schema.ts";
@@ -32,17 +44,16 @@ export const authSchema = z
   .describe("How requests to this upstream prove who sends them. Presets bring theirs.");
 
 /** Of one attempt, unless given; never more than `totalMs`. */
-export const usualTimeouts = { connectMs: 5_000, firstContentMs: 60_000, wholeMs: 300_000 } as const;
+export const usualTimeouts = {
+  connectMs: 5_000,
+  firstContentMs: 60_000,
+  coldStartMs: 300_000,
+  wholeMs: 300_000,
+} as const;
 
 export const timeoutsSchema = z
   .strictObject({
-    connectMs: limitMs("Until the upstream took the connection; at most `totalMs`, and 5,000 unless given.").optional(),
-    firstContentMs: limitMs(
-      "Until the first content, thinking included; at most `totalMs`, and 60,000 unless given.",
-    ).optional(),
-    wholeMs: limitMs(
-      "Until an answer that is not streamed is complete; at most `totalMs`, and 300,000 unless given.",
-    ).optional(),
+    ...attemptTimeoutFields,
     idleMs: limitMs("Longest silence between two bytes; pings count as bytes.").default(120_000),
     totalMs: limitMs("The whole attempt.").default(600_000),
   })
@@ -156,6 +167,7 @@ export const upstreamSchema = z
       .optional()
       .describe("`false` switches active probing off."),
     cost: selfHostedCostSchema.optional(),
+    wake: wakeSchema.optional(),
     models: z
       .array(deploymentSchema)
       .min(1)
@@ -182,6 +194,10 @@ export const routeSchema = z
       .describe("How requests are spread over the targets, in place of their order."),
     data: z.literal("local-only").optional().describe("Requests for this name never leave local upstreams."),
     maxTtftMs: limitMs("Longest predicted time to the first token before a local target is passed over.").optional(),
+    timeouts: routeTimeoutsSchema.optional(),
+    hedge: z.boolean().optional().describe("Whether a late target is hedged; as `routing.hedge` says unless given."),
+    onRefusal: onRefusal.optional(),
+    afterCut: afterCut.optional(),
   })
   .refine(({ targets, strategy }) => targets !== undefined || strategy !== undefined, {
     message: "expected `targets` or `strategy`",
@@ -223,14 +239,14 @@ export const routingSchema = z
       .describe("More tries at one target after an error that allows it."),
     backoffMs: ms(200, "First pause before the same target is asked again; doubles, with full jitter."),
     maxRetryAfterMs: ms(2_000, "Longest `Retry-After` that is waited for before going elsewhere."),
-    breaker: z
-      .strictObject({
-        failures: z.number().int().min(1).default(5).describe("Failures in a row that open it."),
-        cooldownMs: ms(60_000, "Pause before trial requests."),
-        halfOpenTrials: z.number().int().min(1).default(3).describe("Trials that must succeed to close it."),
-      })
-      .prefault({})
-      .describe("Circuit breaker of each deployment."),
+    breaker: breakerSchema.prefault({}),
+    retryBudget: retryBudgetSchema.prefault({}),
+    hedge: z
+      .union([z.literal(false), hedgeSchema])
+      .default(false)
+      .describe("Whether late targets are hedged, and how often; `false` never does."),
+    onRefusal: onRefusal.default("answer"),
+    afterCut: afterCut.default("error"),
   })
   .describe("How requests find their deployment.");
 
@@ -265,6 +281,18 @@ export const serverSchema = z
       .default(15_000)
       .describe("Time between comment lines sent to a waiting streaming client. In milliseconds."),
     commitGraceMs: ms(10_000, "A streaming client gets headers and keep-alives after this long without content."),
+    ...overloadFields,
+    workers: z
+      .number()
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe("Processes that serve on this machine; they share limits and budgets."),
+    watchConfig: z
+      .boolean()
+      .default(true)
+      .describe("Whether a changed config file comes into force by itself; SIGHUP always brings it."),
   })
   .describe("The socket clients connect to.");
 
@@ -329,6 +357,7 @@ export const configSchema = z
       ),
     routing: routingSchema.prefault({}),
     storage: storageSchema.prefault({}),
+    shared: sharedSchema.prefault({}),
     pricing: pricingSchema.prefault({}),
     budgets: z.record(name, budgetSchema).default({}).describe("Budgets, by name."),
     limits: z.record(name, limitSchema).default({}).describe("Rate limits, by name."),
@@ -345,6 +374,8 @@ export const secretPaths = [
   "auth.key",
   "auth.secret",
   "upstreams.*.auth.key",
+  "upstreams.*.wake.key",
+  "shared.url",
   "storage.url",
   "webhooks.*.secret",
   "admin.token",
@@ -356,6 +387,7 @@ export type FairleadConfigInput = z.input<typeof configSchema>;
 export type UpstreamConfig = z.output<typeof upstreamSchema>;
 export type UpstreamConfigInput = z.input<typeof upstreamSchema>;
 export type DeploymentConfigInput = z.input<typeof deploymentSchema>;
+export type RouteConfig = z.output<typeof routeSchema>;
 export type AuthConfig = z.output<typeof authSchema>;
 export type RoutingConfig = z.output<typeof routingSchema>;
 export type BudgetConfig = z.output<typeof budgetSchema>;

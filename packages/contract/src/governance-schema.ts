@@ -1,18 +1,9 @@
 import { z } from "zod";
 import { dollars, secretSchema, upstreamName } from "./config-fields.ts";
 import { budgetWindowNames, placements, roles } from "./names.ts";
+import { isTimeZone } from "./time-zone.ts";
 
 /** The parts of the config that are about money, keeping and people. */
-
-/** Whether the runtime knows the time zone. */
-function isTimeZone(timeZone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export const storageSchema = z
   .strictObject({

@@ -72,6 +72,8 @@ export const routingReasons = [
   "local_cold",
   /** The preferred local deployment does not answer. */
   "local_down",
+  /** The preferred local deployment is being put to sleep or taken out of service. */
+  "local_draining",
   /** The preferred cloud provider does not answer. */
   "cloud_down",
   /** The preferred local deployment has no room. */

@@ -58,7 +58,7 @@ describe("config check", () => {
     expect(await check("modles: {}\nserver: { port: -1 }")).toEqual({
       exitCode: 2,
       output: [
-        "fairlead.yaml:1:1 modles: is not a known key: expected one of $schema, server, auth, logging, upstreams, models, aliases, strategies, routing, storage, pricing, budgets, limits, webhooks, admin; did you mean `models`?",
+        "fairlead.yaml:1:1 modles: is not a known key: expected one of $schema, server, auth, logging, upstreams, models, aliases, strategies, routing, storage, shared, pricing, budgets, limits, webhooks, admin; did you mean `models`?",
         "fairlead.yaml:2:17 server.port: -1 is not valid: expected a whole number from 0 to 65535",
         "",
         "fairlead.yaml has 2 problems.",

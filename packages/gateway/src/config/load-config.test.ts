@@ -36,7 +36,7 @@ describe("problems", () => {
     );
     expect(lines).toEqual([
       'fairlead.yaml:2:9 server.port: "eighty" is not valid: expected a whole number from 0 to 65535',
-      "fairlead.yaml:3:1 modles: is not a known key: expected one of $schema, server, auth, logging, upstreams, models, aliases, strategies, routing, storage, pricing, budgets, limits, webhooks, admin; did you mean `models`?",
+      "fairlead.yaml:3:1 modles: is not a known key: expected one of $schema, server, auth, logging, upstreams, models, aliases, strategies, routing, storage, shared, pricing, budgets, limits, webhooks, admin; did you mean `models`?",
       expect.stringMatching(
         /^fairlead\.yaml:6:13 upstreams\.vllm\.preset: "vlm" is not valid: expected one of anthropic, .*; did you mean `vllm`\?$/,
       ),

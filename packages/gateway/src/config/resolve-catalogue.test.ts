@@ -160,6 +160,7 @@ describe("upstreams", () => {
     expect(resolve(text("totalMs: 2000")).upstreams[0]?.timeouts).toEqual({
       connectMs: 2000,
       firstContentMs: 2000,
+      coldStartMs: 2_000,
       wholeMs: 2000,
       idleMs: 120_000,
       totalMs: 2000,

@@ -180,6 +180,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     throw new ConfigError(resolution.source.file, placeFaults(resolution.source, resolution.faults));
   }
   const { maxAttempts, retriesPerTarget, backoffMs, maxRetryAfterMs, breaker } = config.routing;
+  const { retryBudget, hedge, onRefusal, afterCut } = config.routing;
   return {
     server: config.server,
     auth,
@@ -192,7 +193,16 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     logging: { level },
     upstreams: upstreams.map(({ upstream }) => upstream),
     catalogue,
-    attemptLimits: { maxAttempts, retriesPerTarget, backoffMs, maxRetryAfterMs },
+    attemptLimits: {
+      maxAttempts,
+      retriesPerTarget,
+      backoffMs,
+      maxRetryAfterMs,
+      retryBudget,
+      hedge: hedge === false ? undefined : hedge,
+      onRefusal,
+      afterCut,
+    },
     breakerLimits: breaker,
     keptDecisions: config.routing.decisions.keep,
     warnings: resolution.warnings,

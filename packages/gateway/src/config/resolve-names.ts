@@ -1,6 +1,6 @@
-import type { FairleadConfig } from "@fairlead/contract/config-schema";
-import type { Deployment } from "../core/deployment.ts";
-import type { NamedTarget } from "../core/gateway-model.ts";
+import type { FairleadConfig, RouteConfig } from "@fairlead/contract/config-schema";
+import type { Deployment, Timeouts } from "../core/deployment.ts";
+import type { NamedTarget, RouteRules } from "../core/gateway-model.ts";
 import { nearNames } from "../lib/near-names.ts";
 import { type AliasCandidate, defaultAliases } from "../upstreams/default-aliases.ts";
 import { type ConfigPath, formatPath } from "./config-error.ts";
@@ -76,8 +76,9 @@ export class NameResolver {
     const route = model !== undefined && Object.hasOwn(models, model) ? models[model] : undefined;
     if (route === undefined) return {};
     const { balance, data, maxTtftMs } = route;
+    const rules = rulesOf(route);
     const strategy = route.strategy === undefined ? undefined : canonicalStrategy(route.strategy);
-    return { strategy, balance, confinedTo: data === "local-only" ? "local" : undefined, maxTtftMs };
+    return { strategy, balance, confinedTo: data === "local-only" ? "local" : undefined, maxTtftMs, rules };
   }
 
   #fallbackOf(model: string | undefined): Found {
@@ -234,4 +235,12 @@ export class NameResolver {
       });
     }
   }
+}
+
+function rulesOf({ timeouts, hedge, onRefusal, afterCut }: RouteConfig): RouteRules | undefined {
+  if (timeouts === undefined && hedge === undefined && onRefusal === undefined && afterCut === undefined)
+    return undefined;
+  const { requestMs, ...attempt } = timeouts ?? {};
+  const given = Object.fromEntries(Object.entries(attempt).filter(([, ms]) => ms !== undefined));
+  return { timeouts: given as Partial<Timeouts>, requestMs, hedge, onRefusal, afterCut };
 }

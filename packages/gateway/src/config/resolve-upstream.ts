@@ -113,8 +113,14 @@ function resolveTimeouts(
     if (ms > totalMs) faults.push({ at: here, what: `${shown} is longer than \`totalMs\``, value: shown, expected });
     return ms;
   };
-  const [connectMs, firstContentMs, wholeMs] = [resolve("connectMs"), resolve("firstContentMs"), resolve("wholeMs")];
-  return { connectMs, firstContentMs, wholeMs, idleMs, totalMs };
+  return {
+    connectMs: resolve("connectMs"),
+    firstContentMs: resolve("firstContentMs"),
+    coldStartMs: resolve("coldStartMs"),
+    wholeMs: resolve("wholeMs"),
+    idleMs,
+    totalMs,
+  };
 }
 
 /** Fills one upstream from its preset. Notes every problem; undefined when it cannot be made. */

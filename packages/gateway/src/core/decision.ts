@@ -1,6 +1,7 @@
 import type { Capability, Placement, RoutingReason } from "@fairlead/contract/names";
 import type { Modality, SignalName, StrategyName, TaskKind } from "@fairlead/contract/routing-names";
 import type { Deployment, DeploymentId } from "./deployment.ts";
+import type { RouteRules } from "./gateway-model.ts";
 import type { RoutingWish } from "./routing-wish.ts";
 
 /** Facts about a request that routing may use; computed once, synchronously. Plain data: decisions keep it. */
@@ -81,6 +82,8 @@ export interface Decision {
   readonly experiment: ArmChoice | undefined;
   /** What a share control went by; undefined without one. */
   readonly control: ControlChoice | undefined;
+  /** What its route says of its tries. */
+  readonly rules?: RouteRules | undefined;
   /** Set when the request left its local target for cloud because that would answer too late: what a cap holds for it. */
   readonly spillCostUsd: number | undefined;
 }

@@ -14,6 +14,8 @@ export type UpstreamAuth =
 export interface Timeouts {
   readonly connectMs: number;
   readonly firstContentMs: number;
+  /** In place of `firstContentMs` while a self-hosted model may have to be loaded first. */
+  readonly coldStartMs: number;
   /** In place of `firstContentMs` for an answer that is not streamed: it shows nothing before its end. */
   readonly wholeMs: number;
   readonly idleMs: number;

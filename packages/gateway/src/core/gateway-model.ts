@@ -1,7 +1,37 @@
 import type { Placement } from "@fairlead/contract/names";
 import type { BalancerName, StrategyName } from "@fairlead/contract/routing-names";
-import type { Deployment } from "./deployment.ts";
+import type { Deployment, Timeouts } from "./deployment.ts";
 import type { Condition, Strategy } from "./strategy.ts";
+
+/** What a route says of its requests' tries, in place of what the upstream or everyone has. */
+export interface RouteRules {
+  readonly timeouts: Partial<Timeouts>;
+  /** Until the answer begins, over all tries and waits; undefined for none. */
+  readonly requestMs: number | undefined;
+  readonly hedge: boolean | undefined;
+  readonly onRefusal: OnRefusal | undefined;
+  readonly afterCut: AfterCut | undefined;
+}
+
+/** When a target refuses the content: tell the client, or ask the next target. */
+export type OnRefusal = "answer" | "fallback";
+/** When a stream breaks off after its first content: tell the client, or have another target go on from there. */
+export type AfterCut = "error" | "continue";
+
+/** When a second target is started beside a late one (requirement C8). */
+export interface HedgeSettings {
+  /** Of requests, 0 to 1. */
+  readonly maxShare: number;
+  readonly minDelayMs: number;
+  /** In place of the observed 95th percentile. */
+  readonly delayMs?: number | undefined;
+}
+
+export interface RetryBudgetLimits {
+  /** Retries for each first try of the last ten seconds. */
+  readonly share: number;
+  readonly minPerSecond: number;
+}
 
 /** Limits of the attempt loop over one request. */
 export interface AttemptLimits {
@@ -9,10 +39,20 @@ export interface AttemptLimits {
   readonly retriesPerTarget: number;
   readonly backoffMs: number;
   readonly maxRetryAfterMs: number;
+  readonly retryBudget: RetryBudgetLimits;
+  /** Undefined for never. */
+  readonly hedge: HedgeSettings | undefined;
+  readonly onRefusal: OnRefusal;
+  readonly afterCut: AfterCut;
 }
 
 export interface BreakerLimits {
+  /** In a row. */
   readonly failures: number;
+  /** Of the tries within `windowMs`, 0 to 1, once there were `minTries`. */
+  readonly failureRate: number;
+  readonly minTries: number;
+  readonly windowMs: number;
   readonly cooldownMs: number;
   readonly halfOpenTrials: number;
 }
@@ -105,6 +145,7 @@ export interface NamedTarget {
   readonly confinedTo?: Placement | undefined;
   /** Longest predicted time to the first token before the route spills. */
   readonly maxTtftMs?: number | undefined;
+  readonly rules?: RouteRules | undefined;
   /** Shown by `GET /v1/models`; the long spelling `<upstream>/<model>` is not. */
   readonly listed: boolean;
 }

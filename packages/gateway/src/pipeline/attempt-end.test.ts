@@ -72,7 +72,18 @@ test("an upstream's fault counts as an error, a client's does not", async () => 
   ] as const) {
     const { ask, live, local, clock } = gateway(
       { local: [answer(status, { error: { message: "no" } })] },
-      { limits: { maxAttempts: 1, retriesPerTarget: 0, backoffMs: 0, maxRetryAfterMs: 0 } },
+      {
+        limits: {
+          maxAttempts: 1,
+          retriesPerTarget: 0,
+          backoffMs: 0,
+          maxRetryAfterMs: 0,
+          retryBudget: { share: 0.2, minPerSecond: 3 },
+          hedge: undefined,
+          onRefusal: "answer",
+          afterCut: "error",
+        },
+      },
     );
     await (await ask(hello)).settled;
     const state = live.deployment(local);

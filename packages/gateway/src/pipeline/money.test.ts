@@ -217,7 +217,14 @@ async function run(
     close: async () => {},
   };
   const known = catalogue([local, cloud], { local: [local], cloud: [cloud] });
-  const live = new LiveState({ failures: 1_000, cooldownMs: 1, halfOpenTrials: 1 });
+  const live = new LiveState({
+    failures: 1_000,
+    failureRate: 0.5,
+    minTries: 20,
+    windowMs: 30_000,
+    cooldownMs: 1,
+    halfOpenTrials: 1,
+  });
   const deps: ChatDeps = {
     catalogue: known,
     keys: openKeyStore,
@@ -228,7 +235,16 @@ async function run(
     live,
     meter: new SelfHostedMeter([]),
     instanceId: "here",
-    limits: { maxAttempts: 4, retriesPerTarget: 1, backoffMs: 10, maxRetryAfterMs: 100 },
+    limits: {
+      maxAttempts: 4,
+      retriesPerTarget: 1,
+      backoffMs: 10,
+      maxRetryAfterMs: 100,
+      retryBudget: { share: 0.2, minPerSecond: 3 },
+      hedge: undefined,
+      onRefusal: "answer",
+      afterCut: "error",
+    },
     policy: defaultTranslationPolicy,
     randomness: { id: () => "id", fraction: () => 0.5 },
     isLoopbackBind: true,

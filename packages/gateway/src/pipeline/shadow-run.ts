@@ -35,7 +35,16 @@ export interface CopyRun {
 }
 
 /** A copy is one try; more are only for parameters that its target refuses. */
-const limits = { maxAttempts: 3, retriesPerTarget: 0, backoffMs: 0, maxRetryAfterMs: 0 } as const;
+const limits = {
+  maxAttempts: 3,
+  retriesPerTarget: 0,
+  backoffMs: 0,
+  maxRetryAfterMs: 0,
+  retryBudget: { share: 0.2, minPerSecond: 3 },
+  hedge: undefined,
+  onRefusal: "answer",
+  afterCut: "error",
+} as const;
 
 /** The limits of upstreams alone: what a copy does is not the client's doing. */
 class UpstreamLimits extends RateLimitBook {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { FakeClock } from "../../test/fixtures/fake-clock.ts";
 import { Watchdog } from "./watchdog.ts";
 
-const limits = { connectMs: 100, firstContentMs: 500, wholeMs: 800, idleMs: 200, totalMs: 1_000 };
+const limits = { connectMs: 100, firstContentMs: 500, coldStartMs: 300_000, wholeMs: 800, idleMs: 200, totalMs: 1_000 };
 
 function start() {
   const clock = new FakeClock();

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 
-const limits = { failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 };
+const limits = { failures: 5, failureRate: 0.5, minTries: 20, windowMs: 30_000, cooldownMs: 60_000, halfOpenTrials: 3 };
 
 function failTimes(breaker: CircuitBreaker, times: number, nowMs: number): void {
   for (let i = 0; i < times; i++) breaker.begin(nowMs)("failure", nowMs);

@@ -4,14 +4,21 @@ export type BreakerState = "closed" | "open" | "half-open";
 
 /** Longest cool-down that repeated re-opening leads to, as a multiple of the first. */
 const maxExtension = 8;
+/** The rate's window slides in so many steps. */
+const steps = 10;
 
 /**
- * Keeps requests from a deployment that keeps failing. Closed → open after `failures` in a row; after the cool-down
- * half-open with a few trials at a time; as many successes close it, one failure opens it again, for twice as long.
- * Client faults and aborts are reported as `neutral` and change nothing.
+ * Keeps requests from a deployment that keeps failing. Closed → open after `failures` in a row, or when their share within
+ * `windowMs` reaches `failureRate`; after the cool-down half-open with a few trials at a time; as many successes close it,
+ * one failure opens it again, for twice as long. Client faults and aborts are reported as `neutral` and change nothing.
  */
 export class CircuitBreaker {
   readonly #limits: BreakerLimits;
+  /** Told each time it opens, with the monotonic time until which it stays so. */
+  readonly #opened: (untilMs: number) => void;
+  readonly #tries = new Float64Array(steps);
+  readonly #failed = new Float64Array(steps);
+  #step = 0;
   #state: BreakerState = "closed";
   #failuresInRow = 0;
   #openUntilMs = 0;
@@ -19,8 +26,9 @@ export class CircuitBreaker {
   #trialsRunning = 0;
   #trialsPassed = 0;
 
-  constructor(limits: BreakerLimits) {
+  constructor(limits: BreakerLimits, opened: (untilMs: number) => void = () => {}) {
     this.#limits = limits;
+    this.#opened = opened;
   }
 
   state(nowMs: number): BreakerState {
@@ -42,6 +50,11 @@ export class CircuitBreaker {
   /** Milliseconds until an open breaker lets a trial through; 0 when it does now. */
   waitMs(nowMs: number): number {
     return this.state(nowMs) === "open" ? Math.max(0, this.#openUntilMs - nowMs) : 0;
+  }
+
+  /** Another replica's opened: here, the next failure in a row is enough. What works here stays in use. */
+  suspect(): void {
+    if (this.#state === "closed") this.#failuresInRow = Math.max(this.#failuresInRow, this.#limits.failures - 1);
   }
 
   /** Starts an attempt; every `begin` is followed by exactly one call of the returned function. */
@@ -71,11 +84,45 @@ export class CircuitBreaker {
     this.#state = "closed";
     this.#failuresInRow = 0;
     this.#openings = 0;
+    this.#forget();
   }
 
   #countClosed(result: "success" | "failure", nowMs: number): void {
     this.#failuresInRow = result === "success" ? 0 : this.#failuresInRow + 1;
-    if (this.#failuresInRow >= this.#limits.failures) this.#open(nowMs);
+    const at = this.#advance(nowMs);
+    this.#tries[at] = this.#tries[at]! + 1;
+    if (result === "success") return;
+    this.#failed[at] = this.#failed[at]! + 1;
+    if (this.#failuresInRow >= this.#limits.failures || this.#exceedsRate()) this.#open(nowMs);
+  }
+
+  #exceedsRate(): boolean {
+    const { minTries, failureRate } = this.#limits;
+    let tries = 0;
+    let failed = 0;
+    for (let i = 0; i < steps; i++) {
+      tries += this.#tries[i]!;
+      failed += this.#failed[i]!;
+    }
+    return tries >= minTries && failed >= failureRate * tries;
+  }
+
+  /** Lets go of the steps that left the window; the place of the current one. */
+  #advance(nowMs: number): number {
+    const step = Math.floor((nowMs * steps) / this.#limits.windowMs);
+    const gone = Math.min(step - this.#step, steps);
+    for (let i = 1; i <= gone; i++) {
+      const at = (this.#step + i) % steps;
+      this.#tries[at] = 0;
+      this.#failed[at] = 0;
+    }
+    if (gone > 0) this.#step = step;
+    return this.#step % steps;
+  }
+
+  #forget(): void {
+    this.#tries.fill(0);
+    this.#failed.fill(0);
   }
 
   #open(nowMs: number): void {
@@ -84,5 +131,7 @@ export class CircuitBreaker {
     this.#openings++;
     this.#openUntilMs = nowMs + this.#limits.cooldownMs * extension;
     this.#failuresInRow = 0;
+    this.#forget();
+    this.#opened(this.#openUntilMs);
   }
 }

@@ -27,7 +27,15 @@ function request(model: string | undefined, promptCharacters = 20, more: Partial
   };
 }
 
-const live = (): LiveState => new LiveState({ failures: 5, cooldownMs: 60_000, halfOpenTrials: 3 });
+const live = (): LiveState =>
+  new LiveState({
+    failures: 5,
+    failureRate: 0.5,
+    minTries: 20,
+    windowMs: 30_000,
+    cooldownMs: 60_000,
+    halfOpenTrials: 3,
+  });
 
 function decide(asked: ChatRequest, state = live(), wish = noWish, known = hybrid) {
   const ask = {

@@ -289,6 +289,7 @@ class Planner {
       confinedTo: placement ?? preference.confinedTo,
       experiment: preference.experiment,
       control: controlled,
+      rules: asked.named?.rules,
       spillCostUsd: spill?.costUsd,
     };
   }

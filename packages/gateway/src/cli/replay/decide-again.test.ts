@@ -18,7 +18,11 @@ function deciding(live: "recorded" | "ready" = "recorded"): Deciding {
   return {
     catalogue: all,
     prices: emptyPriceBook,
-    state: new RecordedState(all, { failures: 3, cooldownMs: 1_000, halfOpenTrials: 1 }, live),
+    state: new RecordedState(
+      all,
+      { failures: 3, failureRate: 0.5, minTries: 20, windowMs: 30_000, cooldownMs: 1_000, halfOpenTrials: 1 },
+      live,
+    ),
     routing: new RoutingState(all),
     chance: new FairChance(),
     keys: new KnownKeys(),
