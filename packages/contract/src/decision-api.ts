@@ -56,6 +56,10 @@ export const decisionSchema = z.looseObject({
   experiment: nullable(z.object({ name: z.string(), arm: z.string(), probability: z.number() })),
   control: nullable(z.object({ threshold: z.number(), chose: z.enum(placements) })),
   spill_cost_usd: nullable(z.number()),
+  /** Of `attempts`, the one that was started beside a late one. */
+  hedge: nullable(z.number()),
+  /** Of `attempts`, those that went on where a stream broke off. */
+  continued: z.array(z.number()).default([]),
   attempts: z
     .array(
       z.object({

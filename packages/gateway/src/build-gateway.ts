@@ -27,6 +27,7 @@ import { BudgetWatch } from "./policy/budget-watch.ts";
 import { RateLimitBook } from "./policy/rate-limit-book.ts";
 import { LiveState } from "./routing/live-state.ts";
 import { RoutingState } from "./routing/routing-state.ts";
+import { TryBudgets } from "./routing/try-budgets.ts";
 import { type AdminApi, dataPlane } from "./server/data-plane.ts";
 import { upstreamHealth } from "./server/upstream-health.ts";
 import { PrometheusSink } from "./sinks/prometheus/prometheus-sink.ts";
@@ -131,6 +132,10 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const predictor = new OutputPredictor();
   const routing = new RoutingState(parts.catalogue);
   const decisions = new DecisionRing(parts.keptDecisions ?? 0);
+  const tryBudgets = new TryBudgets();
+  const alert = (error: GatewayError, exchangeId: string): void => {
+    for (const sink of sinks) sink.operatorAlert(error, exchangeId);
+  };
   const instanceId = randomness.id();
   const open = new Map<Exchange, Promise<unknown>>();
   const budgetListeners: ((added: readonly ActiveBudget[]) => void)[] = [];
@@ -168,6 +173,8 @@ export function buildGateway(parts: GatewayParts): Gateway {
       instanceId,
       limits: snapshot.attemptLimits,
       policy: defaultTranslationPolicy,
+      budgets: tryBudgets,
+      alert,
       randomness,
       isLoopbackBind: isLoopback(snapshot.server.host),
       keepAliveMs: snapshot.server.keepAliveMs,
@@ -225,9 +232,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     configured: () => ({ budgets: current.budgets ?? [], limits: current.limits ?? [] }),
     budgetStatus,
     shadowResults: (shadow) => shadows.results(shadow),
-    alert(error) {
-      for (const sink of sinks) sink.operatorAlert(error, "-");
-    },
+    alert: (error) => alert(error, "-"),
   };
   const app = dataPlane({
     chat: () => chat,
@@ -254,6 +259,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       chat = chatDeps(snapshot);
       setBudgets(snapshot);
       live.sweep(snapshot.catalogue.deployments);
+      tryBudgets.sweep(new Set(snapshot.upstreams.map(({ name }) => name)));
       live.spillCap.setCap(snapshot.catalogue.spill?.maxUsdPerHour);
       routing.follow(snapshot.catalogue);
       shadows.follow(snapshot.catalogue);

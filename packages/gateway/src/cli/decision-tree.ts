@@ -93,12 +93,13 @@ function excluded({ exclusions }: DecisionAnswer): Branch[] {
   return [{ text: "left out", leaves: exclusions.map(({ target, reason }) => ({ text: `${target}: ${reason}` })) }];
 }
 
-function attempts({ attempts: tries, outcome, status }: DecisionAnswer): Branch[] {
+function attempts({ attempts: tries, outcome, status, hedge, continued }: DecisionAnswer): Branch[] {
   if (tries.length === 0) return [];
-  const leaves = tries.map(({ target, duration_ms, first_content_ms, error }): Branch => {
+  const leaves = tries.map(({ target, duration_ms, first_content_ms, error }, i): Branch => {
     const first =
       first_content_ms === null ? "" : `, first content after ${countText(Math.round(first_content_ms))} ms`;
-    return { text: `${target}: ${error ?? "answered"} in ${countText(Math.round(duration_ms))} ms${first}` };
+    const role = i === hedge ? " (hedge)" : continued.includes(i) ? " (went on)" : "";
+    return { text: `${target}${role}: ${error ?? "answered"} in ${countText(Math.round(duration_ms))} ms${first}` };
   });
   return [{ text: `attempts (${outcome}, ${status})`, leaves }];
 }

@@ -22,6 +22,8 @@ export interface NativeScanner {
   end(): GatewayError | undefined;
   readonly usage: ReportedUsage | undefined;
   readonly outputChars: number;
+  /** It finished without any text because of the content. */
+  readonly isRefused: boolean;
 }
 
 export interface NativeEdits {

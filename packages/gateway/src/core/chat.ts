@@ -159,3 +159,8 @@ export interface ChatCompletion {
   readonly finishReason: FinishReason;
   readonly usage: ReportedUsage | undefined;
 }
+
+/** Whether an answer says nothing but that the content is refused. */
+export function isRefusal({ finishReason, refusal, text, toolCalls }: ChatCompletion): boolean {
+  return (finishReason === "content_filter" || refusal !== undefined) && !text && toolCalls.length === 0;
+}

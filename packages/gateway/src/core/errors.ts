@@ -70,6 +70,9 @@ export const errorTable = {
   idle_timeout: row(504, "upstream", "no", "yes", "failure"),
   total_timeout: row(504, "upstream", "no", "yes", "failure"),
   upstream_timeout: row(504, "upstream", "no", "yes", "failure"),
+  // What the gateway itself ended.
+  superseded: row(499, "policy"),
+  deadline_exceeded: row(504, "policy"),
   // The gateway's own state.
   no_target_available: row(503, "gateway"),
   draining: row(503, "gateway"),

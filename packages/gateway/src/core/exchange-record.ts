@@ -73,6 +73,10 @@ export interface RoutingRecord {
   readonly experiment?: ArmChoice | undefined;
   readonly control?: ControlChoice | undefined;
   readonly spillCostUsd?: number | undefined;
+  /** Of `attempts`, the one that was started beside a late one. */
+  readonly hedge?: number | undefined;
+  /** Of `attempts`, those that went on where a stream broke off. */
+  readonly continued?: readonly number[] | undefined;
 }
 
 export interface RecordedKey {

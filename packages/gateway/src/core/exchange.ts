@@ -70,7 +70,12 @@ export class Exchange {
   /** What was left out of a plan that found no target: set where there is no decision. */
   refusal: Refusal | undefined;
   served: Deployment | undefined;
+  /** In the order they began, but for the one that answered, which is last. */
   attempts: Attempt[] = [];
+  /** The attempt that was started beside a late one. */
+  hedge: Attempt | undefined;
+  /** Attempts that went on where a stream broke off. */
+  continuations: readonly Attempt[] = [];
   dropped: readonly string[] = [];
   tags: readonly string[] = [];
   /** Sum over the attempts, filled in by `settle`. */
@@ -79,8 +84,6 @@ export class Exchange {
   usageEstimated = false;
   /** Sum over the attempts that have a price, filled in by `settle`; undefined when none has one. */
   cost: NanoDollars | undefined;
-  /** Milliseconds spent waiting for the client's body, upstreams and back-offs before the answer's headers. */
-  waitedMs = 0;
   /** Milliseconds of the gateway's own work before the answer's headers. */
   overheadMs = 0;
   status = 0;
@@ -88,6 +91,10 @@ export class Exchange {
   outcome: Outcome | undefined;
 
   #closers: (() => void)[] | undefined;
+  /** Of waits that are over. */
+  #waitedMs = 0;
+  #waits = 0;
+  #waitingSinceMs = 0;
 
   constructor(init: { id: string; dialect: DialectName; clock: Clock; hops: readonly string[] }) {
     this.id = init.id;
@@ -123,12 +130,22 @@ export class Exchange {
     return { from, why: excluded?.reason ?? failed?.error?.code ?? this.decision?.reason ?? "unknown" };
   }
 
+  /**
+   * A wait begins for the client's body, an upstream or a pause: until `waited` the time is not the gateway's own. Waits
+   * may overlap.
+   */
+  waits(nowMs = this.clock.monotonicMs()): void {
+    if (this.#waits++ === 0) this.#waitingSinceMs = nowMs;
+  }
+
+  waited(): void {
+    if (--this.#waits === 0) this.#waitedMs += this.clock.monotonicMs() - this.#waitingSinceMs;
+  }
+
   /** Fixes the overhead at the moment the answer's headers are known. */
   markAnswered(): void {
     const nowMs = this.clock.monotonicMs();
-    const last = this.attempts.at(-1);
-    const running = last !== undefined && last.endedMs === undefined && last.firstContentMs === undefined;
-    const waitingMs = running ? nowMs - last.startedMs : 0;
-    this.overheadMs = Math.max(0, nowMs - this.startedMs - this.waitedMs - waitingMs);
+    const waitingMs = this.#waits > 0 ? nowMs - this.#waitingSinceMs : 0;
+    this.overheadMs = Math.max(0, nowMs - this.startedMs - this.#waitedMs - waitingMs);
   }
 }

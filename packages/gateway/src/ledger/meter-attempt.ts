@@ -18,12 +18,15 @@ const maybeOwed: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "bad_upstream_response",
   "malformed_tool_call",
   "internal_error",
+  "superseded",
+  "deadline_exceeded",
 ]);
 
 /** Whether an attempt that failed owes nothing: it was refused, or never reached the upstream. */
 function isFree({ error, progress }: Attempt): boolean {
   if (error === undefined) return false;
-  if ((progress?.outputCharacters ?? 0) > 0 || (progress?.usage?.usage.outputTokens ?? 0) > 0) return false;
+  const told = progress?.usage?.usage ?? noUsage;
+  if ((progress?.outputCharacters ?? 0) > 0 || told.inputTokens + told.outputTokens > 0) return false;
   // An error answer is not charged; a connection that broke before any answer was most often closed before it was used.
   const wasRefused = error.detail.upstreamStatus !== undefined && error.detail.upstreamStatus >= 400;
   return wasRefused || error.detail.reset === true || !maybeOwed.has(error.code);

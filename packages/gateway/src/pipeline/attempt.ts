@@ -1,13 +1,15 @@
 import { hiddenTexts } from "../codecs/hidden-texts.ts";
 import { hideIn } from "../codecs/hide-in.ts";
-import type { Deployment, Upstream } from "../core/deployment.ts";
+import type { Deployment, Timeouts, Upstream } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Attempt, Exchange } from "../core/exchange.ts";
-import type { Price } from "../core/price.ts";
+import type { RouteRules } from "../core/gateway-model.ts";
 import { noUsage } from "../core/usage.ts";
 import { sseReader } from "../framing/sse-reader.ts";
 import type { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Hangup } from "../lib/hangup.ts";
+import type { Entry } from "../policy/admission.ts";
 import type { LiveState } from "../routing/live-state.ts";
 import { authHeaders } from "../upstreams/auth/auth-headers.ts";
 import type { Transport } from "../upstreams/transport.ts";
@@ -31,6 +33,20 @@ export type Committed =
       readonly end: AttemptEnd;
     };
 
+/** One try at one target. */
+export interface Try {
+  readonly target: Deployment;
+  readonly prepared: Prepared;
+  /** What was reserved for it. */
+  readonly entry: Entry;
+  /** What its route says of its limits. */
+  readonly rules: RouteRules | undefined;
+  /** An answer that only says that the content is refused counts as a failure. */
+  readonly refusesRefusals: boolean;
+  /** Hung up by whoever started it, when it is no longer wanted. */
+  readonly stop: Hangup<GatewayError>;
+}
+
 export interface AttemptDeps {
   readonly transport: Transport;
   readonly live: LiveState;
@@ -39,23 +55,12 @@ export interface AttemptDeps {
   readonly instanceId: string;
 }
 
-/**
- * Asks one target once. Resolves when it has committed: whole answers when complete, streams at their first content.
- * Every timer, listener and body is released on every other exit.
- * @throws GatewayError what the target did, or `client_gone`
- */
-export async function attempt(
-  target: Deployment,
-  prepared: Prepared,
-  price: Price | undefined,
-  exchange: Exchange,
-  deps: AttemptDeps,
-): Promise<Committed> {
-  const { clock } = exchange;
-  const entry: Attempt = {
+/** An attempt that begins now, as its exchange and its reservation know it. */
+function begin({ target, entry }: Try, exchange: Exchange): Attempt {
+  const attempt: Attempt = {
     target,
-    price,
-    startedMs: clock.monotonicMs(),
+    price: entry.price,
+    startedMs: exchange.clock.monotonicMs(),
     endedMs: undefined,
     firstContentMs: undefined,
     error: undefined,
@@ -64,22 +69,45 @@ export async function attempt(
     usageEstimated: false,
     cost: undefined,
   };
-  exchange.attempts.push(entry);
+  entry.attempt = attempt;
+  exchange.attempts.push(attempt);
+  return attempt;
+}
+
+/** Its limits: the route's, else the upstream's. An answer that is not streamed shows nothing before its end. */
+function limitsOf({ target, prepared, rules }: Try): Timeouts {
+  const { timeouts } = target.upstream;
+  const limits = rules === undefined ? timeouts : { ...timeouts, ...rules.timeouts };
+  return prepared.streams ? limits : { ...limits, firstContentMs: limits.wholeMs };
+}
+
+/**
+ * Asks one target once. Resolves when it has committed: whole answers when complete, streams at their first content.
+ * Every timer, listener and body is released on every other exit.
+ * @throws GatewayError what the target did, or `client_gone`
+ */
+export async function attempt(one: Try, exchange: Exchange, deps: AttemptDeps): Promise<Committed> {
+  const { target, prepared } = one;
+  const { clock } = exchange;
+  const entry = begin(one, exchange);
+  exchange.waits(entry.startedMs);
   const abort = new AbortController();
   const unlink = exchange.client.listen((reason) => abort.abort(reason));
-  const { timeouts } = target.upstream;
-  const limits = prepared.streams ? timeouts : { ...timeouts, firstContentMs: timeouts.wholeMs };
-  const watchdog = new Watchdog(clock, limits, {
+  const unstop = one.stop.listen((reason) => abort.abort(reason));
+  const watchdog = new Watchdog(clock, limitsOf(one), {
     expired: (error) => abort.abort(error),
     doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
   });
   const end = new AttemptEnd(entry, deps, clock, exchange.decision?.features, prepared.streams, () => {
     unlink();
+    unstop();
     watchdog.stop();
   });
   try {
     const response = await send(target, prepared, exchange, deps, abort.signal, watchdog);
-    const committed = await commit(response, entry, prepared, abort.signal, watchdog, end, clock);
+    const committed = await commit(response, entry, one, abort.signal, watchdog, end, clock);
+    // Too late where another target's answer, or the client's leaving, came in the same moment.
+    if (committed.kind === "stream" && abort.signal.aborted) throw giveUp(committed);
     entry.firstContentMs = clock.monotonicMs();
     return committed;
   } catch (thrown) {
@@ -88,7 +116,7 @@ export async function attempt(
     end.failed(error);
     throw error;
   } finally {
-    exchange.waitedMs += clock.monotonicMs() - entry.startedMs;
+    exchange.waited();
   }
 }
 
@@ -105,6 +133,12 @@ function reach(
 ): void {
   if (upstream.proxy !== undefined || live.lastAnswerMs(upstream.name) > sinceMs) connected();
   else transport.reach(upstream, signal).then(connected, connected);
+}
+
+/** Lets go of an answer that has begun; the reason to throw. */
+function giveUp({ stream, signal }: Extract<Committed, { kind: "stream" }>): unknown {
+  stream.reader.cancel().catch(() => {});
+  return signal.reason;
 }
 
 const headersOf = new WeakMap<Upstream, Readonly<Record<string, string>>>();
@@ -154,7 +188,7 @@ async function send(
 async function commit(
   response: Response,
   entry: Attempt,
-  prepared: Prepared,
+  { prepared, refusesRefusals }: Try,
   signal: AbortSignal,
   watchdog: Watchdog,
   end: AttemptEnd,
@@ -166,6 +200,7 @@ async function commit(
     entry.progress = { usage: undefined, outputCharacters: text.length };
     const reply = prepared.readWhole(text);
     entry.progress = reply;
+    if (refusesRefusals && reply.isRefused) throw contentRefused();
     end.succeeded();
     return { kind: "whole", reply };
   }
@@ -185,18 +220,28 @@ async function commit(
   };
   entry.progress = stream.relay;
   return prepared.collect === undefined
-    ? firstContent(stream, signal, end)
-    : collectAll(stream, prepared.collect, end, clock);
+    ? firstContent(stream, signal, end, refusesRefusals)
+    : collectAll(stream, prepared.collect, end, clock, refusesRefusals);
+}
+
+function contentRefused(): GatewayError {
+  return new GatewayError("content_policy", "The upstream refused to answer this content.");
 }
 
 /** Reads until the first content; what comes before it is held. */
-async function firstContent(stream: OpenStream, signal: AbortSignal, end: AttemptEnd): Promise<Committed> {
+async function firstContent(
+  stream: OpenStream,
+  signal: AbortSignal,
+  end: AttemptEnd,
+  refusesRefusals: boolean,
+): Promise<Committed> {
   let held = "";
   for (;;) {
     const step = await readStep(stream);
     held += step.text;
     const { relay } = stream;
     if (relay.content) {
+      if (refusesRefusals && relay.isRefused) throw contentRefused();
       stream.watchdog.content();
       end.firstContent();
       return { kind: "stream", stream, held, done: step.done, signal, end };
@@ -212,6 +257,7 @@ async function collectAll(
   collect: () => WholeReply,
   end: AttemptEnd,
   clock: Clock,
+  refusesRefusals: boolean,
 ): Promise<Committed> {
   for (;;) {
     const { done } = await readStep(stream);
@@ -222,6 +268,7 @@ async function collectAll(
     if (stream.relay.error !== undefined) throw stream.relay.error;
     if (!done) continue;
     const reply = collect();
+    if (refusesRefusals && reply.isRefused) throw contentRefused();
     end.succeeded();
     drain(stream.reader, clock);
     return { kind: "whole", reply };

@@ -1,11 +1,11 @@
 import type { Deployment } from "../core/deployment.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { LedgerBegin } from "../ledger/ledger-store.ts";
-import type { Admission } from "../policy/admission.ts";
+import type { Entry } from "../policy/admission.ts";
 import { servedBy } from "../telemetry/exchange-record.ts";
 
 /** What is written before anything is sent. */
-export function beginning(exchange: Exchange, { expected, price }: Admission, target: Deployment): LedgerBegin {
+export function beginning(exchange: Exchange, { forecast, cost, price }: Entry, target: Deployment): LedgerBegin {
   const { principal, decision } = exchange;
   return {
     id: exchange.id,
@@ -19,9 +19,9 @@ export function beginning(exchange: Exchange, { expected, price }: Admission, ta
     stream: exchange.stream,
     reason: decision?.reason,
     target: servedBy(target),
-    inputTokens: expected?.forecast.inputTokens ?? 0,
-    outputTokens: expected?.forecast.outputTokens ?? 0,
-    cost: expected?.cost,
+    inputTokens: forecast.inputTokens,
+    outputTokens: forecast.outputTokens,
+    cost,
     priceVersion: price?.version,
   };
 }

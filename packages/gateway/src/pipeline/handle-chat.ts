@@ -78,7 +78,7 @@ export async function handleChat(
         wish.allowFallbacks === false
           ? undefined
           : attempted(() => decide(keptHome(question), exchange, deps.deciding, "again")),
-      begin: (target) => deps.accounts.ledger.begin(beginning(exchange, open, target)),
+      begin: (target, entry) => deps.accounts.ledger.begin(beginning(exchange, entry, target)),
     };
     const drawn = deps.shadows?.draw(question, request, exchange, deps);
     const attempts = runAttempts(run, decision, exchange, deps);
@@ -225,7 +225,7 @@ export function replyError(
   exchange.status = gone ? 499 : shown.status;
   exchange.served = exchange.attempts.at(-1)?.target;
   exchange.markAnswered();
-  if ((shown.row.fault === "gateway" && shown.code !== "draining") || shown.code === "upstream_auth") {
+  if (shown.row.fault === "gateway" && shown.code !== "draining" && shown.code !== "overcapacity") {
     for (const sink of accounts.sinks) sink.operatorAlert(shown, exchange.id);
   }
   const rateLimits = admission?.rateLimits;

@@ -15,6 +15,7 @@ import { countWindow } from "../ledger/budget-window.ts";
 import type { LedgerBegin } from "../ledger/ledger-store.ts";
 import { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import { LiveState } from "../routing/live-state.ts";
+import { TryBudgets } from "../routing/try-budgets.ts";
 import { DecisionRing } from "../telemetry/decision-ring.ts";
 import type { Transport, UpstreamRequest } from "../upstreams/transport.ts";
 import { type ChatDeps, handleChat } from "./handle-chat.ts";
@@ -235,6 +236,8 @@ async function run(
     live,
     meter: new SelfHostedMeter([]),
     instanceId: "here",
+    budgets: new TryBudgets(),
+    alert: () => {},
     limits: {
       maxAttempts: 4,
       retriesPerTarget: 1,

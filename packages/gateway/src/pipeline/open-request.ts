@@ -66,9 +66,13 @@ export async function openBody(
   { catalogue }: OpenDeps,
   principal: Principal,
 ): Promise<Omit<OpenedRequest, "principal">> {
-  const readMs = exchange.clock.monotonicMs();
-  const raw = await arrival.readBody();
-  exchange.waitedMs += exchange.clock.monotonicMs() - readMs;
+  exchange.waits();
+  let raw: string;
+  try {
+    raw = await arrival.readBody();
+  } finally {
+    exchange.waited();
+  }
   const body = parseBody(raw);
   const isTaken = takesForeign(body, catalogue, principal);
   const { wish, taken } = readRoutingWish(arrival.headers, body, isTaken);

@@ -1,6 +1,7 @@
 import type { Protocol } from "../codecs/codec.ts";
 import { emptyReplyState } from "../codecs/codec.ts";
 import type { NativeFormat, NativeScanner } from "../codecs/native-format.ts";
+import { isRefusal } from "../core/chat.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError, Repair } from "../core/errors.ts";
 import type { ReportedUsage } from "../core/usage.ts";
@@ -38,8 +39,10 @@ export function prepareNative(
     dropped: [...removed, ...repairedParams(repairs)],
     streams: chat.stream,
     readWhole(text) {
-      const { usage, text: answer, reasoning } = protocol.decodeResponse(parseReply(text), emptyReplyState);
-      return { body: text, usage, outputCharacters: (answer?.length ?? 0) + (reasoning?.length ?? 0) };
+      const completion = protocol.decodeResponse(parseReply(text), emptyReplyState);
+      const { usage, text: answer, reasoning } = completion;
+      const outputCharacters = (answer?.length ?? 0) + (reasoning?.length ?? 0);
+      return { body: text, usage, outputCharacters, isRefused: isRefusal(completion) };
     },
     makeRelay: () => new NativeRelay(native, native.scanner(hideUsage, choices)),
     collect: undefined,
@@ -65,6 +68,10 @@ class NativeRelay implements StreamRelay {
 
   get outputCharacters(): number {
     return this.#scanner.outputChars;
+  }
+
+  get isRefused(): boolean {
+    return this.#scanner.isRefused;
   }
 
   push({ data, event }: SseEvent): string {

@@ -8,8 +8,8 @@ import type {
   StreamEncoder,
   TranslationPolicy,
 } from "../codecs/codec.ts";
-import type { ChatCompletion, ChatRequest } from "../core/chat.ts";
-import { isContent } from "../core/chat-event.ts";
+import { type ChatCompletion, type ChatRequest, isRefusal } from "../core/chat.ts";
+import { type ChatEvent, isContent } from "../core/chat-event.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { GatewayError, Repair } from "../core/errors.ts";
 import type { ReportedUsage } from "../core/usage.ts";
@@ -70,6 +70,7 @@ export function prepareTranslated(
     body: JSON.stringify(dialect.encodeResponse(completion, meta)),
     usage: completion.usage,
     outputCharacters: (completion.text?.length ?? 0) + (completion.reasoning?.length ?? 0),
+    isRefused: isRefusal(completion),
   });
   const collector = chat.stream ? undefined : new CompletionCollector();
   return {
@@ -94,6 +95,8 @@ class TranslatedRelay implements StreamRelay {
   error: GatewayError | undefined;
   usage: ReportedUsage | undefined;
   outputCharacters = 0;
+  isRefused = false;
+  #hasAnswer = false;
 
   constructor(
     protocol: Protocol,
@@ -130,9 +133,16 @@ class TranslatedRelay implements StreamRelay {
       if (event.type === "usage") this.usage = { usage: event.usage, raw: event.raw };
       if ("text" in event) this.outputCharacters += event.text.length;
       if (!this.content && isContent(event)) this.content = true;
+      if (event.type === "text" || event.type === "tool-call") this.#hasAnswer = true;
+      // With or without words of its own: Anthropic's refusals come as a refusal and a finish.
+      else if (!this.#hasAnswer && (event.type === "refusal" || isFilteredFinish(event))) this.isRefused = true;
       if (this.#collector === undefined) text += this.#encoder.encode(event);
       else this.#collector.push(event);
     }
     return text;
   }
+}
+
+function isFilteredFinish(event: ChatEvent): boolean {
+  return event.type === "finish" && event.reason === "content_filter";
 }

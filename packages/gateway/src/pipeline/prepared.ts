@@ -20,6 +20,8 @@ export interface WholeReply {
   readonly body: string;
   readonly usage: ReportedUsage | undefined;
   readonly outputCharacters: number;
+  /** It says nothing but that the content is refused. */
+  readonly isRefused: boolean;
 }
 
 /** One target's request, ready to send, with what turns its answer into the client's. */

@@ -54,7 +54,7 @@ export function settle(
     exchange.usageEstimated ||= usageEstimated;
     if (cost !== undefined) exchange.cost = addMoney(exchange.cost ?? noMoney, cost);
   }
-  admission?.close(exchange.attempts.at(-1));
+  admission?.close();
   exchange.callClosers();
   const record = exchangeRecord(exchange, exchange.clock.monotonicMs(), referenceCost(exchange, prices));
   // Refused at the door: nobody's, and anyone could write any number of them.

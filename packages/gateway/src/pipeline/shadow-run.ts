@@ -6,7 +6,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { Shadow } from "../core/gateway-model.ts";
 import type { PriceBook } from "../ledger/price-book.ts";
-import { Admission, type AdmissionDeps } from "../policy/admission.ts";
+import { Admission, type AdmissionDeps, type Entry } from "../policy/admission.ts";
 import { type ActiveLimit, RateLimitBook } from "../policy/rate-limit-book.ts";
 import type { Sink } from "../telemetry/sink.ts";
 import type { Committed } from "./attempt.ts";
@@ -89,7 +89,7 @@ export async function runCopy(
     request,
     admission,
     selfHosted: () => undefined,
-    begin: (target: Shadow["target"]) => deps.accounts.ledger.begin(beginning(copy, admission, target)),
+    begin: (target: Shadow["target"], entry: Entry) => deps.accounts.ledger.begin(beginning(copy, entry, target)),
   };
   try {
     const served = await runAttempts(run, decision, copy, { ...deps, limits });
@@ -111,7 +111,6 @@ export async function runCopy(
     copy.status = error.status;
     const isBrokenOff = copy.served !== undefined;
     copy.served ??= copy.attempts.at(-1)?.target;
-    if (error.code === "upstream_auth") for (const sink of sinks) sink.operatorAlert(error, copy.id);
     settle(copy, admission, isBrokenOff ? "interrupted" : "error", accounts);
     return "failed";
   }

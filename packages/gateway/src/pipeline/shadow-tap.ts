@@ -92,6 +92,10 @@ class TappedRelay implements StreamRelay {
     return this.#relay.finished;
   }
 
+  get isRefused(): boolean {
+    return this.#relay.isRefused;
+  }
+
   get error(): GatewayError | undefined {
     return this.#relay.error;
   }

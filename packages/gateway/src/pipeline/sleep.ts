@@ -1,17 +1,22 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Hangup } from "../lib/hangup.ts";
 
-/** Waits; rejects with the reason as soon as the client hangs up. */
-export function sleep<Reason>(ms: number, clock: Clock, client: Hangup<Reason>): Promise<void> {
+/** Waits; rejects with the reason as soon as one of them hangs up. */
+export function sleep<Reason>(ms: number, clock: Clock, ...others: readonly Hangup<Reason>[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    let unlisten = (): void => {};
+    const unlisten: (() => void)[] = [];
     const cancel = clock.after(ms, () => {
-      unlisten();
+      for (const stop of unlisten) stop();
       resolve();
     });
-    unlisten = client.listen((reason) => {
-      cancel();
-      reject(reason);
-    });
+    for (const other of others) {
+      unlisten.push(
+        other.listen((reason) => {
+          cancel();
+          for (const stop of unlisten) stop();
+          reject(reason);
+        }),
+      );
+    }
   });
 }

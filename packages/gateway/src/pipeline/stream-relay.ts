@@ -15,6 +15,8 @@ export interface StreamRelay {
   fail(error: GatewayError): string;
   /** The first content was seen: the exchange belongs to this target. */
   readonly content: boolean;
+  /** What came so far says nothing but that the content is refused. */
+  readonly isRefused: boolean;
   /** The clean end was reached; bytes that may still come mean nothing. */
   readonly finished: boolean;
   /** Set when the upstream reported an error or broke off. */

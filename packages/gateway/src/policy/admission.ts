@@ -49,26 +49,35 @@ export interface TargetRefusal {
   readonly keepsLocal: boolean;
 }
 
-interface Entered {
-  readonly reservation: Reservation;
-  readonly budgets: readonly ActiveBudget[];
+/** Leave to make one attempt; `leave` settles it with what the attempt used. */
+export interface Entry {
+  /** Undefined when unpriced. */
   readonly price: Price | undefined;
+  /** Tokens and money it is expected to need. */
   readonly forecast: Forecast;
   readonly cost: NanoDollars | undefined;
+  /** Set when the attempt begins; undefined while none was made. */
+  attempt: Attempt | undefined;
+}
+
+interface OpenEntry extends Entry {
+  readonly reservation: Reservation;
+  readonly budgets: readonly ActiveBudget[];
 }
 
 const minute = { kind: "sliding", lengthMs: 60_000 } as const;
 
 /**
- * One request's leave to run: it reserves before each attempt, and settles what the attempt really cost after it. Its
- * limits are reserved with the first attempt and settled at the end. Nothing stays held after `close`.
+ * One request's leave to run: it reserves before each attempt, and settles what the attempt really cost after it; two may
+ * be under way at a time. Its limits are reserved with the first attempt and settled at the end. Nothing stays held after
+ * `close`.
  */
 export class Admission {
   readonly #request: Admitted;
   readonly #deps: AdmissionDeps;
   readonly #limits: readonly ActiveLimit[];
   #client: Reservation | undefined;
-  #entered: Entered | undefined;
+  readonly #open = new Set<OpenEntry>();
   #tokens = 0;
   #closed = false;
 
@@ -83,21 +92,11 @@ export class Admission {
     return this.#client && rateLimitState(this.#limits, this.#client);
   }
 
-  /** Price of the target that was entered last; undefined when unpriced. */
-  get price(): Price | undefined {
-    return this.#entered?.price;
-  }
-
-  /** Tokens and money the entered target is expected to need. */
-  get expected(): { readonly forecast: Forecast; readonly cost: NanoDollars | undefined } | undefined {
-    return this.#entered;
-  }
-
   /**
-   * Reserves for one attempt at this target. Call `leave` before the next.
+   * Reserves for one attempt at this target; `leave` ends it.
    * @throws GatewayError `limit_reached` when the client has used up its own limit
    */
-  enter(target: Deployment): TargetRefusal | undefined | Promise<TargetRefusal | undefined> {
+  enter(target: Deployment): Entry | TargetRefusal | Promise<Entry | TargetRefusal> {
     const { chat, features, raw, principal, tags, atMs } = this.#request;
     const { prices, predictor, reserve, budgets } = this.#deps;
     const { upstream } = target;
@@ -122,10 +121,9 @@ export class Admission {
       }),
     ];
     if (client.length === 0 && mine.length === 0) {
-      this.#entered = { reservation: emptyReservation, budgets: matching, price, forecast: expected, cost };
-      return undefined;
+      return this.#opened({ reservation: emptyReservation, budgets: matching, price, forecast: expected, cost });
     }
-    const accept = (reserved: Reserved): TargetRefusal | undefined => {
+    const accept = (reserved: Reserved): Entry | TargetRefusal => {
       if (!reserved.ok) return this.#refuse(reserved.refusal, target, matching);
       const { balances } = reserved.reservation;
       const part = (charges: readonly Charge[], from: number): Reservation => ({
@@ -135,20 +133,26 @@ export class Admission {
       });
       if (this.#client === undefined) this.#client = part(client, 0);
       const reservation = part(mine, client.length);
-      this.#entered = { reservation, budgets: matching, price, forecast: expected, cost };
+      const entry = this.#opened({ reservation, budgets: matching, price, forecast: expected, cost });
       // The client may have left while a shared store was asked.
       if (this.#closed) this.close();
-      return undefined;
+      return entry;
     };
     const reserved = this.#deps.counters.reserve([...client, ...mine], atMs);
     return reserved instanceof Promise ? reserved.then(accept) : accept(reserved);
   }
 
-  /** Settles the attempt that ended; undefined when none was made of the reservation. */
-  leave(attempt: Attempt | undefined): void {
-    const entered = this.#entered;
-    if (entered === undefined) return;
-    this.#entered = undefined;
+  #opened(entry: Omit<OpenEntry, "attempt">): Entry {
+    const open: OpenEntry = { ...entry, attempt: undefined };
+    this.#open.add(open);
+    return open;
+  }
+
+  /** Settles the attempt of an entry; more calls for the same one do nothing. */
+  leave(entry: Entry): void {
+    const entered = entry as OpenEntry;
+    if (!this.#open.delete(entered)) return;
+    const { attempt } = entered;
     const tokens = attempt === undefined ? 0 : attempt.usage.inputTokens + attempt.usage.outputTokens;
     this.#tokens += tokens;
     if (attempt !== undefined) this.#learn(attempt);
@@ -166,9 +170,9 @@ export class Admission {
     this.#deps.predictor.observe(target.id, chat, features, usage.outputTokens);
   }
 
-  /** Settles whatever is still held. The last attempt is the one that was entered last. Once is enough; more do nothing. */
-  close(last?: Attempt): void {
-    this.leave(last);
+  /** Settles whatever is still held. Once is enough; more do nothing. */
+  close(): void {
+    for (const entry of this.#open) this.leave(entry);
     this.#closed = true;
     const client = this.#client;
     if (client === undefined) return;

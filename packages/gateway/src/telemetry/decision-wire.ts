@@ -74,6 +74,8 @@ export function routingWire(routing: RoutingRecord) {
     experiment: experiment === undefined ? null : experiment,
     control: control === undefined ? null : control,
     spill_cost_usd: routing.spillCostUsd ?? null,
+    hedge: routing.hedge ?? null,
+    continued: routing.continued ?? [],
   };
 }
 

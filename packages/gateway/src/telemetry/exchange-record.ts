@@ -27,7 +27,8 @@ function attemptRecord(attempt: Attempt, exchange: Exchange, endedMs: number): A
   };
 }
 
-function routingRecord(decision: Decision, { principal, asked }: Exchange): RoutingRecord {
+function routingRecord(decision: Decision, exchange: Exchange): RoutingRecord {
+  const { principal, asked, attempts, hedge, continuations } = exchange;
   const { rule, features, needs, wish, reasoning, candidates, experiment, control, spillCostUsd } = decision;
   return {
     model: decision.asked === asked ? undefined : decision.asked,
@@ -42,6 +43,8 @@ function routingRecord(decision: Decision, { principal, asked }: Exchange): Rout
     experiment,
     control,
     spillCostUsd,
+    hedge: hedge && attempts.indexOf(hedge),
+    continued: continuations.length === 0 ? undefined : continuations.map((one) => attempts.indexOf(one)),
   };
 }
 

@@ -23,6 +23,7 @@ export class NativeScan implements NativeScanner {
   #outputChars = 0;
   #contentEvents = 0;
   #failed = false;
+  isRefused = false;
 
   /** `hideUsage`: the gateway asked for usage, the client did not. `choices`: as many as the client asked for. */
   constructor(hideUsage: boolean, choices = 1) {
@@ -117,12 +118,16 @@ export class NativeScan implements NativeScanner {
     const isFinish = finish !== undefined && finish !== "";
     if (isFinish) {
       if (isFailedFinish(finish)) return "error";
+      if (finish === "content_filter" && this.#contentEvents === 0) this.isRefused = true;
       if (this.#choices > 1) this.#finished.add(index);
       this.#finishSeen = this.#choices <= 1 || this.#finished.size >= this.#choices;
     }
     let chars = textLength(data, '"content"', from);
     // Nearly every chunk has one kind of text: the others are looked for only when the usual one is missing.
-    for (let i = 0; chars === 0 && i < otherTexts.length; i++) chars = textLength(data, otherTexts[i]!, from);
+    for (let i = 0; chars === 0 && i < otherTexts.length; i++) {
+      chars = textLength(data, otherTexts[i]!, from);
+      if (chars > 0 && this.#outputChars === 0 && otherTexts[i] === '"refusal"') this.isRefused = true;
+    }
     this.#outputChars += chars;
     if (chars === 0 && !isFinish && !hasStructure(data, from)) return "empty";
     this.#contentEvents++;

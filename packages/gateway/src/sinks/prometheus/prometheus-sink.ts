@@ -49,6 +49,18 @@ export class PrometheusSink implements Sink {
     labelNames: ["from", "to", "reason"] as const,
     registers: [this.#registry],
   });
+  readonly #hedges = new Counter({
+    name: "llm_router_hedges_total",
+    help: "Requests for which a second upstream was started beside a late one, by the upstream that answered.",
+    labelNames: ["target", "won"] as const,
+    registers: [this.#registry],
+  });
+  readonly #continuations = new Counter({
+    name: "llm_router_continuations_total",
+    help: "Streams that another upstream went on with after they broke off.",
+    labelNames: ["target"] as const,
+    registers: [this.#registry],
+  });
   readonly #overhead = new Histogram({
     name: "llm_router_overhead_seconds",
     help: "The gateway's own time before an answer's headers.",
@@ -104,7 +116,11 @@ export class PrometheusSink implements Sink {
     series.duration.observe(record.durationMs / 1000);
     series.decisions?.inc();
     this.#overhead.observe(record.overheadMs / 1000);
-    const { fallback } = record;
+    const { fallback, routing, attempts } = record;
+    if (routing?.hedge !== undefined) this.#hedges.inc({ target, won: String(routing.hedge === attempts.length - 1) });
+    for (const index of routing?.continued ?? []) {
+      this.#continuations.inc({ target: attempts[index]?.upstream ?? none });
+    }
     if (fallback !== undefined) {
       const from = fallback.from.slice(0, fallback.from.indexOf("/"));
       this.#fallbacks.inc({ from, to: target, reason: fallback.why });
