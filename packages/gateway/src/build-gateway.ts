@@ -179,6 +179,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       isLoopbackBind: isLoopback(snapshot.server.host),
       keepAliveMs: snapshot.server.keepAliveMs,
       commitGraceMs: snapshot.server.commitGraceMs,
+      clientStallMs: snapshot.server.clientStallMs,
     };
   };
   const setBudgets = (snapshot: Snapshot): void => {

@@ -36,7 +36,8 @@ export function composeAnswer(prompt: Prompt): Answer {
     return cut({ reasoning, text: "", refusal: REFUSAL, toolCalls: [], finish: "refusal" }, prompt, directives);
   }
   const toolCalls = chooseTools(prompt, said, directives);
-  const text = toolCalls.length > 0 ? (directives.text ?? "") : textFor(prompt, said, directives);
+  const whole = toolCalls.length > 0 ? (directives.text ?? "") : textFor(prompt, said, directives);
+  const text = whole.startsWith(prompt.begun) ? whole.slice(prompt.begun.length) : whole;
   return cut(
     { reasoning, text, refusal: "", toolCalls, finish: toolCalls.length > 0 ? "tools" : "stop" },
     prompt,

@@ -36,6 +36,8 @@ export interface Prompt {
   readonly reasoning: boolean;
   readonly promptTokens: number;
   readonly seed: string;
+  /** The answer's beginning, which the client gave; the answer goes on from it. */
+  readonly begun: string;
 }
 
 /** Sums prompt tokens by the documented rule, equal for equal conversations in both wire formats. */

@@ -65,6 +65,8 @@ export interface Protocol {
    * target could be sent would mean what the client asked.
    */
   encode(request: ChatRequest, target: CodecTarget, policy: TranslationPolicy): EncodedRequest;
+  /** Whether the target goes on from a trailing assistant message, instead of answering it. */
+  continues(request: ChatRequest, target: CodecTarget): boolean;
   /** @throws GatewayError `bad_upstream_response` when the body is no answer of this protocol. */
   decodeResponse(body: unknown, state: ReplyState): ChatCompletion;
   streamDecoder(state: ReplyState): StreamDecoder;

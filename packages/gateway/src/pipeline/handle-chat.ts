@@ -10,6 +10,7 @@ import { headerValue } from "../lib/header-value.ts";
 import { Admission, type AdmissionDeps } from "../policy/admission.ts";
 import { readTags } from "../policy/read-tags.ts";
 import { beginning } from "./beginning.ts";
+import { Continuation } from "./continue-stream.ts";
 import { type DecideDeps, type Deciding, decide, deciding, keysWish } from "./decide.ts";
 import { dropsAny } from "./drops-any.ts";
 import { type Arrival, type OpenDeps, openBody, openPrincipal } from "./open-request.ts";
@@ -32,6 +33,7 @@ export interface ChatDeps extends AttemptLoopDeps, OpenDeps {
   readonly shadows?: ShadowCopies;
   readonly keepAliveMs: number;
   readonly commitGraceMs: number;
+  readonly clientStallMs: number;
 }
 
 /** An answer, and the promise that it is accounted for when its last byte is out. Never rejects. */
@@ -148,26 +150,35 @@ function replyWhole(
 
 async function replyStream(
   attempts: Promise<Served>,
-  { request, admission }: Run,
+  run: Run,
   exchange: Exchange,
   deps: ChatDeps,
   drawn: DrawnRequest | undefined,
 ): Promise<Reply> {
-  const { dialect } = request;
+  const { admission } = run;
+  const { dialect } = run.request;
   const { promise: settled, resolve } = Promise.withResolvers<Settlement>();
   const stream = new ClientStream(exchange, {
     accounts: deps.accounts,
     admission,
     keepAlive: dialect.keepAlive,
     keepAliveMs: deps.keepAliveMs,
+    clientStallMs: deps.clientStallMs,
     settled: resolve,
   });
   const begin = async () => {
     const served = await attempts;
     markServed(exchange, served);
     const { committed } = served;
-    if (committed.kind === "stream") return drawn === undefined ? committed : drawn.stream(committed);
-    throw new GatewayError("internal_error", "A stream was expected.");
+    if (committed.kind !== "stream") throw new GatewayError("internal_error", "A stream was expected.");
+    const read = drawn === undefined ? committed : drawn.stream(committed);
+    const continuation = Continuation.of(run, served, exchange, deps);
+    if (continuation === undefined) return read;
+    stream.whenCut(async (error) => {
+      const next = await continuation.goOn(error);
+      return next === undefined || drawn === undefined ? next : drawn.stream(next);
+    });
+    return continuation.follow(read);
   };
   const early = await firstOf(attempts, deps.commitGraceMs, exchange);
   let body: ReadableStream<Uint8Array>;

@@ -253,6 +253,7 @@ async function run(
     isLoopbackBind: true,
     keepAliveMs: 15_000,
     commitGraceMs: 1_000,
+    clientStallMs: 120_000,
   };
   const exchanges = plans.map((_, i) => new Exchange({ id: `x${i}`, dialect: dialect.name, clock, hops: [] }));
   let running = plans.length;

@@ -20,6 +20,11 @@ import type { ClientRequest, Prepared, ReplyIdentity, WholeReply } from "./prepa
 import { repairedParams } from "./repaired-params.ts";
 import type { StreamRelay } from "./stream-relay.ts";
 
+/** What a protocol may know of a deployment. */
+export function codecTargetOf({ model, upstream, contextWindow, maxOutputTokens }: Deployment): CodecTarget {
+  return { model, provider: upstream.provider, contextWindow, maxOutputTokens };
+}
+
 /** Applies what an upstream's refusal taught before the request is encoded again. */
 function repaired(chat: ChatRequest, repairs: readonly Repair[]): ChatRequest {
   let result = chat;
@@ -46,12 +51,7 @@ export function prepareTranslated(
   identity: ReplyIdentity,
   repairs: readonly Repair[],
 ): Prepared {
-  const codecTarget: CodecTarget = {
-    model: target.model,
-    provider: target.upstream.provider,
-    contextWindow: target.contextWindow,
-    maxOutputTokens: target.maxOutputTokens,
-  };
+  const codecTarget = codecTargetOf(target);
   const streams = chat.stream || protocol.alwaysStream;
   const encoded = protocol.encode({ ...repaired(chat, repairs), stream: streams }, codecTarget, policy);
   const body: Record<string, unknown> = { ...encoded.body };

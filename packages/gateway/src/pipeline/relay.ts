@@ -2,6 +2,7 @@ import { hiddenTexts } from "../codecs/hidden-texts.ts";
 import { hideIn } from "../codecs/hide-in.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
+import { headerValue } from "../lib/header-value.ts";
 import type { Admission } from "../policy/admission.ts";
 import type { Committed } from "./attempt.ts";
 import { drain, readError, readStep } from "./read-events.ts";
@@ -21,6 +22,8 @@ export interface RelayDeps {
   readonly admission: Admission;
   readonly keepAlive: string;
   readonly keepAliveMs: number;
+  /** A client that reads nothing for this long is let go. */
+  readonly clientStallMs: number;
   readonly settled: (settlement: Settlement) => void;
 }
 
@@ -37,11 +40,20 @@ export class ClientStream {
   #settled = false;
   /** Since when the client waits for the next piece; undefined while none is asked for. */
   #waitingSinceMs: number | undefined;
+  /** When the client last asked for a piece, or got one. */
+  #heardMs: number;
+  #goOn: ((error: GatewayError) => Promise<StreamCommitted | undefined>) | undefined;
   #stopKeepAlive = (): void => {};
 
   constructor(exchange: Exchange, deps: RelayDeps) {
     this.#exchange = exchange;
     this.#deps = deps;
+    this.#heardMs = exchange.clock.monotonicMs();
+  }
+
+  /** Sets who is asked to go on when the stream breaks off. */
+  whenCut(goOn: (error: GatewayError) => Promise<StreamCommitted | undefined>): void {
+    this.#goOn = goOn;
   }
 
   /** The body for an answer that has begun. */
@@ -77,22 +89,56 @@ export class ClientStream {
               this.#relayFirst(controller, await begin(), preface);
             }
           } catch (thrown) {
-            this.#broke(controller, this.#readError(thrown), renderError);
-          } finally {
-            this.#waitingSinceMs = undefined;
+            await this.#recover(controller, this.#readError(thrown), renderError);
           }
+          this.#waitingSinceMs = undefined;
+          this.#heardMs = this.#exchange.clock.monotonicMs();
         },
         cancel: () => {
-          this.#exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
-          this.#committed?.end.abandoned();
-          this.#committed?.stream.reader.cancel().catch(() => {});
-          this.#settle("client_gone");
+          this.#leave("The client closed the connection.");
           // Nobody has read it: an answer that has begun meanwhile is given up here.
           if (!started) begin().then((committed) => this.#giveUp(committed), noError);
         },
       },
       { highWaterMark: 0 },
     );
+  }
+
+  /** The client is gone, or as good as gone: nothing runs for it any more. */
+  #leave(why: string): void {
+    this.#exchange.client.hangUp(new GatewayError("client_gone", why));
+    this.#committed?.end.abandoned();
+    this.#committed?.stream.reader.cancel().catch(() => {});
+    this.#settle("client_gone");
+  }
+
+  /** The stream broke off: another target goes on, or the client is told. Never rejects. */
+  async #recover(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+    error: GatewayError,
+    renderError: (error: GatewayError) => string,
+  ): Promise<void> {
+    const next = await this.#whoGoesOn(error);
+    if (next === undefined) {
+      this.#broke(controller, error, renderError);
+      return;
+    }
+    try {
+      const target = headerValue(this.#exchange.served?.id ?? "-");
+      this.#relayFirst(controller, next, () => `: x-router-continued ${target}\n\n`);
+    } catch (thrown) {
+      await this.#recover(controller, this.#readError(thrown), renderError);
+    }
+  }
+
+  /** The stream of another target that goes on where this one broke off; undefined where nobody does. */
+  async #whoGoesOn(error: GatewayError): Promise<StreamCommitted | undefined> {
+    const broken = this.#committed;
+    if (this.#goOn === undefined || broken === undefined || this.#settled || this.#exchange.isClientGone)
+      return undefined;
+    broken.end.failed(error);
+    broken.stream.reader.cancel().catch(noError);
+    return this.#goOn(error);
   }
 
   #readError(thrown: unknown): GatewayError {
@@ -118,7 +164,12 @@ export class ClientStream {
     }
     // A client that has stopped reading pulls no more: a limit that ends the attempt must not wait for it.
     const { signal } = committed;
-    const ended = (): void => this.#broke(controller, this.#readError(signal.reason), noLateError);
+    const ended = (): void => {
+      if (this.#committed !== committed) return;
+      // A read that waits fails too, and finds somebody to go on.
+      if (this.#goOn !== undefined && this.#waitingSinceMs !== undefined && !this.#exchange.isClientGone) return;
+      this.#broke(controller, this.#readError(signal.reason), noLateError);
+    };
     if (signal.aborted) ended();
     else signal.addEventListener("abort", ended, { once: true });
   }
@@ -208,9 +259,15 @@ export class ClientStream {
   /** Sends comments while the upstream is silent; only between events, so nothing is ever torn. */
   #keepAlive(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { clock } = this.#exchange;
-    const { keepAlive, keepAliveMs } = this.#deps;
+    const { keepAlive, keepAliveMs, clientStallMs } = this.#deps;
     const check = (): void => {
       const since = this.#waitingSinceMs;
+      if (since === undefined && clock.monotonicMs() - this.#heardMs >= clientStallMs) {
+        this.#leave(`The client read nothing for ${clientStallMs} ms.`);
+        // Cut, so that what it may still read is no clean end.
+        controller.error(this.#exchange.client.reason);
+        return;
+      }
       const silentMs = since === undefined ? 0 : clock.monotonicMs() - since;
       const due = silentMs >= keepAliveMs;
       if (due) {

@@ -10,11 +10,12 @@ import type { Sink } from "../telemetry/sink.ts";
 import type { Committed } from "./attempt.ts";
 import type { Deciding } from "./decide.ts";
 import type { ClientRequest } from "./prepared.ts";
+import { tapped } from "./read-along.ts";
 import { compareAnswers } from "./shadow-comparison.ts";
 import { cannotTake, forbidsCopy, shadowFacts } from "./shadow-obstacle.ts";
 import { runCopy, type ShadowRunDeps } from "./shadow-run.ts";
 import { type ShadowResults, type ShadowSkip, ShadowTally } from "./shadow-tally.ts";
-import { AnswerTap, tapped } from "./shadow-tap.ts";
+import { AnswerTap } from "./shadow-tap.ts";
 
 /** What is held for requests that were drawn and copies that run, all shadows together; more are not drawn. */
 const maxHeldBytes = 64 * 1024 * 1024;

@@ -61,6 +61,7 @@ export function readMessagesPrompt(body: JsonObject, profile: ModelProfile): Mes
     stop: arrayOf(body["stop_sequences"]).map(textOf),
     reasoning: thinks(body, profile, userText),
     promptTokens: meter.tokens,
+    begun: begunIn(turns.at(-1)),
     seed: `${systemText}\n${userText}\n${toolResults.join("\n")}`,
     cached: cachedTokens === null ? null : { tokens: cachedTokens, key },
   };
@@ -135,6 +136,14 @@ function imagesOf(turns: readonly JsonObject[]): readonly PromptImage[] {
     if (source["type"] === "url") return [{ mediaType: "url", url: textOf(source["url"]) }];
     return [{ mediaType: textOf(source["media_type"]), url: null }];
   });
+}
+
+/** What the answer goes on from. */
+function begunIn(last: JsonObject | undefined): string {
+  if (last?.["role"] !== "assistant") return "";
+  return blocksOf(last)
+    .map((block) => textOf(block["text"]))
+    .join("");
 }
 
 function trailingResults(turns: readonly JsonObject[]): readonly string[] {

@@ -33,6 +33,7 @@ export function readChatPrompt(server: ChatServer, body: JsonObject): Prompt {
     stop: typeof body["stop"] === "string" ? [body["stop"]] : arrayOf(body["stop"]).map(textOf),
     reasoning: /\[\[sim:reasoning/.test(userText) || (body["reasoning_effort"] ?? "none") !== "none",
     promptTokens: meter.tokens,
+    begun: begunIn(server, body, messages.at(-1)),
     seed: `${systemText}\n${userText}\n${toolResults.join("\n")}`,
   };
 }
@@ -92,6 +93,13 @@ function imagesIn(content: Json | undefined): readonly PromptImage[] {
     const data = /^data:([^;,]+)/.exec(url);
     return data?.[1] === undefined ? { mediaType: "url", url } : { mediaType: data[1].toLowerCase(), url: null };
   });
+}
+
+/** What the answer goes on from: vLLM and SGLang do so when told, llama.cpp and Ollama whenever an assistant speaks last. */
+function begunIn(server: ChatServer, body: JsonObject, last: JsonObject | undefined): string {
+  if (last?.["role"] !== "assistant") return "";
+  const always = server === "llamacpp" || server === "ollama";
+  return always || body["continue_final_message"] === true ? textIn(last["content"]) : "";
 }
 
 function trailingResults(messages: readonly JsonObject[]): readonly string[] {

@@ -22,6 +22,12 @@ import { encodeTools } from "./tools.ts";
 /** The version whose rules the bodies built here follow. A client's own version header never goes with them. */
 const apiVersion = "2023-06-01";
 
+/** Models that take a prefill go on from it, but not while they think or are held to a format. */
+export function continuesAnswer({ reasoningEffort, responseFormat }: ChatRequest, { model }: CodecTarget): boolean {
+  const isPlain = responseFormat === undefined || responseFormat.type === "text";
+  return isPlain && (reasoningEffort ?? "none") === "none" && modelProfile(model).prefill;
+}
+
 /**
  * Encodes a request for Anthropic's Messages API, always as a stream.
  * @throws GatewayError `capability_unavailable`

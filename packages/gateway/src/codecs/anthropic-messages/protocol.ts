@@ -1,6 +1,6 @@
 import type { Protocol } from "../codec.ts";
 import { decodeResponse } from "./decode-response.ts";
-import { encodeRequest } from "./encode-request.ts";
+import { continuesAnswer, encodeRequest } from "./encode-request.ts";
 import { anthropicStreamDecoder } from "./stream-decoder.ts";
 
 /** Upstream side of Anthropic's Messages API. Always streamed: long answers outlive any limit on silent requests. */
@@ -8,6 +8,7 @@ export const anthropicMessagesProtocol: Protocol = {
   name: "anthropic-messages",
   alwaysStream: true,
   encode: encodeRequest,
+  continues: continuesAnswer,
   decodeResponse,
   streamDecoder: anthropicStreamDecoder,
 };

@@ -8,6 +8,14 @@ import { encodeMessages } from "./encode-messages.ts";
 
 /** Providers that speak OpenAI's newest parameters; everyone else knows the older ones. */
 const modern = new Set(["openai", "azure"]);
+/** Servers that go on from a trailing assistant message by themselves, and those that must be told. */
+const continuing = new Set(["llamacpp", "ollama"]);
+const toldToContinue = new Set(["vllm", "sglang"]);
+
+/** @see docs/spec/wire-formats.md 5.2 */
+export function continuesAnswer(_request: ChatRequest, { provider }: CodecTarget): boolean {
+  return continuing.has(provider) || toldToContinue.has(provider);
+}
 
 /**
  * Encodes a request for a server of this format. `extra` is passed on, since most of these servers have members of
@@ -39,6 +47,8 @@ export function encodeRequest(request: ChatRequest, target: CodecTarget): Encode
     ...encodeParams(request, target, isModern, dropped),
     ...(request.responseFormat !== undefined && { response_format: encodeResponseFormat(request.responseFormat) }),
     ...(request.stream && { stream: true, stream_options: { include_usage: true } }),
+    ...(toldToContinue.has(target.provider) &&
+      endsWithText(request) && { continue_final_message: true, add_generation_prompt: false }),
   };
   return {
     path: "/chat/completions",
@@ -47,6 +57,12 @@ export function encodeRequest(request: ChatRequest, target: CodecTarget): Encode
     dropped: [...dropped],
     state: { toolNames, customTools },
   };
+}
+
+/** The assistant speaks last, and calls no tool. */
+function endsWithText({ messages }: ChatRequest): boolean {
+  const last = messages.at(-1);
+  return last?.role === "assistant" && last.toolCalls.length === 0;
 }
 
 function encodeParams(request: ChatRequest, target: CodecTarget, isModern: boolean, dropped: Set<string>): JsonObject {

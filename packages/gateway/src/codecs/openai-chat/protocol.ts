@@ -1,6 +1,6 @@
 import type { Protocol } from "../codec.ts";
 import { decodeResponse } from "./decode-response.ts";
-import { encodeRequest } from "./encode-request.ts";
+import { continuesAnswer, encodeRequest } from "./encode-request.ts";
 import { openAiStreamDecoder } from "./stream-decoder.ts";
 
 /** Upstream side of OpenAI's Chat Completions and of every server that imitates it. */
@@ -8,6 +8,7 @@ export const openAiChatProtocol: Protocol = {
   name: "openai-chat",
   alwaysStream: false,
   encode: encodeRequest,
+  continues: continuesAnswer,
   decodeResponse,
   streamDecoder: openAiStreamDecoder,
 };
