@@ -263,9 +263,10 @@ export class ClientStream {
     const check = (): void => {
       const since = this.#waitingSinceMs;
       if (since === undefined && clock.monotonicMs() - this.#heardMs >= clientStallMs) {
-        this.#leave(`The client read nothing for ${clientStallMs} ms.`);
+        const why = `The client read nothing for ${clientStallMs} ms.`;
         // Cut, so that what it may still read is no clean end.
-        controller.error(this.#exchange.client.reason);
+        controller.error(new GatewayError("client_gone", why));
+        this.#leave(why);
         return;
       }
       const silentMs = since === undefined ? 0 : clock.monotonicMs() - since;

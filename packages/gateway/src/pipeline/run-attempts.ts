@@ -206,20 +206,26 @@ class AttemptLoop {
       return this.#note(two);
     }
     const isFirst = winner.target === late;
-    (isFirst ? stopSecond : stopFirst).hangUp(new GatewayError("superseded", "Another target answered first."));
+    const lost = new GatewayError("superseded", "Another target answered first.");
+    (isFirst ? stopSecond : stopFirst).hangUp(lost);
     void (isFirst ? second : first).then(letGo);
-    const { attempts } = this.#exchange;
-    const answered = winner.entry.attempt;
-    const loser = attempts.find((attempt) => attempt.target === late);
-    if (!isFirst && loser !== undefined) {
-      const { latency } = this.#deps.live.deployment(late);
-      latency.noteGivenUp(this.#exchange.stream, this.#exchange.clock.monotonicMs() - loser.startedMs);
-    }
-    if (answered !== undefined) {
-      attempts.splice(attempts.indexOf(answered), 1);
-      attempts.push(answered);
-    }
+    this.#rank(winner, lost);
     return winner;
+  }
+
+  /** The attempt that answered comes last; one that still ran was given up for it. */
+  #rank({ entry: { attempt: answered } }: Served, lost: GatewayError): void {
+    const { attempts, clock, stream } = this.#exchange;
+    for (const attempt of attempts) {
+      if (attempt === answered || attempt.endedMs !== undefined) continue;
+      // The exchange may settle before the attempt has heard of it.
+      attempt.error = lost;
+      const { latency } = this.#deps.live.deployment(attempt.target);
+      if (attempt !== this.#exchange.hedge) latency.noteGivenUp(stream, clock.monotonicMs() - attempt.startedMs);
+    }
+    if (answered === undefined) return;
+    attempts.splice(attempts.indexOf(answered), 1);
+    attempts.push(answered);
   }
 
   /** Remembers how a target's tries ended; throws where no other may be asked. */

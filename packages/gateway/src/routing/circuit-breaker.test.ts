@@ -66,3 +66,60 @@ test("an attempt that began before the breaker opened cannot close it when it en
   slow("success", 30_000);
   expect(breaker.state(30_000)).toBe("open");
 });
+
+test("half of many tries failing opens it, though no five failed in a row", () => {
+  const breaker = new CircuitBreaker(limits);
+  for (let i = 0; i < 9; i++) {
+    breaker.begin(i)("failure", i);
+    breaker.begin(i)("success", i);
+  }
+  breaker.begin(10)("success", 10);
+  expect(breaker.state(10)).toBe("closed");
+  breaker.begin(10)("failure", 10);
+  expect(breaker.state(10)).toBe("open");
+});
+
+test("failures that left the window count no more", () => {
+  const breaker = new CircuitBreaker(limits);
+  for (let i = 0; i < 9; i++) {
+    breaker.begin(0)("failure", 0);
+    breaker.begin(0)("success", 0);
+  }
+  for (let i = 0; i < 9; i++) {
+    breaker.begin(31_000)("success", 31_000);
+    breaker.begin(31_000)("success", 31_000);
+    breaker.begin(31_000)("failure", 31_000);
+  }
+  expect(breaker.state(31_000)).toBe("closed");
+});
+
+test("a breaker that closed again starts its share anew", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 5, 0);
+  const trials = [1, 2, 3].map(() => breaker.begin(60_000));
+  for (const end of trials) end("success", 60_000);
+  for (let i = 0; i < 30; i++) breaker.begin(60_001)("success", 60_001);
+  failTimes(breaker, 4, 60_002);
+  expect(breaker.state(60_002)).toBe("closed");
+});
+
+test("each opening is told with its end, and extended while trials fail", () => {
+  const openings: number[] = [];
+  const breaker = new CircuitBreaker(limits, (untilMs) => openings.push(untilMs));
+  failTimes(breaker, 5, 0);
+  breaker.begin(60_000)("failure", 60_000);
+  breaker.begin(180_000)("failure", 180_000);
+  expect(openings).toEqual([60_000, 180_000, 420_000]);
+});
+
+test("another replica's hint makes the next failure enough, and changes nothing for a target that works", () => {
+  const breaker = new CircuitBreaker(limits);
+  breaker.suspect();
+  breaker.begin(0)("success", 0);
+  failTimes(breaker, 4, 0);
+  expect(breaker.state(0)).toBe("closed");
+  breaker.begin(0)("success", 0);
+  breaker.suspect();
+  failTimes(breaker, 1, 0);
+  expect(breaker.state(0)).toBe("open");
+});
