@@ -15,7 +15,7 @@ import type { LedgerStore } from "./ledger/ledger-store.ts";
 import { OutputPredictor } from "./ledger/output-predictor.ts";
 import { emptyPriceBook, type PriceBook } from "./ledger/price-book.ts";
 import { SelfHostedMeter } from "./ledger/self-hosted-meter.ts";
-import { type Clock, systemClock } from "./lib/clock.ts";
+import { type Clock, systemClock, waitingTimers } from "./lib/clock.ts";
 import { type Randomness, systemRandomness } from "./lib/ids.ts";
 import type { ChatDeps } from "./pipeline/handle-chat.ts";
 import { ShadowCopies } from "./pipeline/shadow-copies.ts";
@@ -216,6 +216,12 @@ export function buildGateway(parts: GatewayParts): Gateway {
   };
 
   const budgetStatus = budgetBalances(budgets, counters, clock);
+  metrics.watchSizes(() => ({
+    exchanges: open.size,
+    timers: waitingTimers(),
+    conversations: live.conversations.size,
+    decisions: decisions.size,
+  }));
   metrics.watchBudgets(budgetStatus, () => budgets.all.map(({ budget }) => budget));
 
   let current: Snapshot = parts;

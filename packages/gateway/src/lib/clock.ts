@@ -18,12 +18,24 @@ export interface Clock {
 const wheel = new TimerWheel(50, () => performance.now());
 const wheelFromMs = 1_000;
 
+const short = new Set<ReturnType<typeof setTimeout>>();
+
 export const systemClock: Clock = {
   now: () => Date.now() as EpochMs,
   monotonicMs: () => performance.now(),
   after(ms, fire) {
     if (ms >= wheelFromMs) return wheel.after(ms, fire);
-    const timer = setTimeout(fire, ms);
-    return () => clearTimeout(timer);
+    const timer = setTimeout(() => {
+      short.delete(timer);
+      fire();
+    }, ms);
+    short.add(timer);
+    return () => {
+      clearTimeout(timer);
+      short.delete(timer);
+    };
   },
 };
+
+/** Timers of the system clock that wait: what grows here is a leak. */
+export const waitingTimers = (): number => wheel.size + short.size;

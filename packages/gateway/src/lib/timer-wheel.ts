@@ -23,6 +23,11 @@ export class TimerWheel {
     this.#doneTick = Math.floor(nowMs() / tickMs);
   }
 
+  /** Timers that wait. */
+  get size(): number {
+    return this.#size;
+  }
+
   after(ms: number, fire: () => void): () => void {
     if (this.#size === 0) this.#start();
     const dueTick = Math.max(this.#doneTick + 1, Math.ceil((this.#nowMs() + ms) / this.#tickMs));

@@ -25,6 +25,10 @@ export class DecisionRing {
     this.#most = most;
   }
 
+  get size(): number {
+    return this.#byId.size;
+  }
+
   /** How many are kept from now on; 0 for none. */
   resize(most: number): void {
     if (most === this.#most) return;

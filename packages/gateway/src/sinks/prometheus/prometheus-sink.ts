@@ -104,6 +104,19 @@ export class PrometheusSink implements Sink {
     });
   }
 
+  /** Shows the sizes of what a gateway keeps in memory, by kind, asked at each scrape. */
+  watchSizes(read: () => Readonly<Record<string, number>>): void {
+    new Gauge({
+      name: "llm_router_state_entries",
+      help: "Things kept in memory, by kind: each is bounded, and those of requests are gone when nothing runs.",
+      labelNames: ["kind"] as const,
+      registers: [this.#registry],
+      collect() {
+        for (const [kind, size] of Object.entries(read())) this.set({ kind }, size);
+      },
+    });
+  }
+
   budgetReached({ budget, threshold }: BudgetNotice): void {
     this.#notices.inc({ budget: budget.name, threshold: String(threshold) });
   }
