@@ -98,6 +98,8 @@ export interface Gateway {
   readonly watch: BudgetWatch;
   /** Puts another config in force. Requests that run keep theirs; breakers, counters and readiness stay. */
   apply(snapshot: Snapshot): void;
+  /** Of the config in force. */
+  server(): ServerConfig;
   setRules(rules: StoredRules): void;
   /** Called with each budget that begins to count, so that what was spent before is known. */
   onBudgets(listen: (added: readonly ActiveBudget[]) => void): void;
@@ -118,7 +120,9 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const transport = parts.transport ?? new FetchTransport();
   const ledger = parts.ledger ?? new MemoryLedgerStore();
   const counters = parts.counters ?? new MemoryCounterStore();
-  const live = new LiveState(parts.breakerLimits);
+  // One object for all breakers, so that a reload reaches those that exist.
+  const breakerLimits = { ...parts.breakerLimits };
+  const live = new LiveState(breakerLimits);
   live.spillCap.setCap(parts.catalogue.spill?.maxUsdPerHour);
   const meter = parts.meter ?? new SelfHostedMeter([]);
   const budgets = new BudgetBook();
@@ -253,6 +257,8 @@ export function buildGateway(parts: GatewayParts): Gateway {
       current = snapshot;
       chat = chatDeps(snapshot);
       setBudgets(snapshot);
+      // What a breaker counted lies in steps of its window, which therefore stays.
+      Object.assign(breakerLimits, snapshot.breakerLimits, { windowMs: breakerLimits.windowMs });
       live.sweep(snapshot.catalogue.deployments);
       live.spillCap.setCap(snapshot.catalogue.spill?.maxUsdPerHour);
       routing.follow(snapshot.catalogue);
@@ -261,6 +267,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       prober = startProber(snapshot);
       scraper = startScraper(snapshot);
     },
+    server: () => current.server,
     setRules(rules) {
       stored = rules;
       setBudgets(current);
