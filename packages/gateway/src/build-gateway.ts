@@ -244,8 +244,17 @@ export function buildGateway(parts: GatewayParts): Gateway {
     track,
   });
 
+  /** While draining every answer is the last of its connection, so that clients go elsewhere before it is closed. */
+  const lastIfDraining = (response: Response): Response => {
+    if (draining) response.headers.set("connection", "close");
+    return response;
+  };
+
   return {
-    fetch: (request, address = unknownAddress) => app.fetch(request, { address }),
+    fetch(request, address = unknownAddress) {
+      const answer = app.fetch(request, { address });
+      return answer instanceof Promise ? answer.then(lastIfDraining) : lastIfDraining(answer);
+    },
     live,
     metrics,
     budgets,
