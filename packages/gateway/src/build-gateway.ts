@@ -24,10 +24,12 @@ import type { AdmissionDeps } from "./policy/admission.ts";
 import { budgetBalances } from "./policy/budget-balances.ts";
 import { type ActiveBudget, BudgetBook } from "./policy/budget-book.ts";
 import { BudgetWatch } from "./policy/budget-watch.ts";
+import { OverloadGate } from "./policy/overload-gate.ts";
 import { RateLimitBook } from "./policy/rate-limit-book.ts";
 import { LiveState } from "./routing/live-state.ts";
 import { RoutingState } from "./routing/routing-state.ts";
-import { type AdminApi, dataPlane } from "./server/data-plane.ts";
+import { BodyMemory } from "./server/body-memory.ts";
+import { type AdminApi, type Connection, dataPlane } from "./server/data-plane.ts";
 import { upstreamHealth } from "./server/upstream-health.ts";
 import { PrometheusSink } from "./sinks/prometheus/prometheus-sink.ts";
 import { MemoryCounterStore } from "./stores/memory/memory-counter-store.ts";
@@ -90,7 +92,7 @@ export interface StoredRules {
 }
 
 export interface Gateway {
-  readonly fetch: (request: Request, address?: () => string | undefined) => Response | Promise<Response>;
+  readonly fetch: (request: Request, connection?: Connection) => Response | Promise<Response>;
   readonly live: LiveState;
   readonly metrics: PrometheusSink;
   readonly budgets: BudgetBook;
@@ -132,6 +134,9 @@ export function buildGateway(parts: GatewayParts): Gateway {
     for (const sink of sinks) sink.budgetReached?.(notice);
   });
   const limits = new RateLimitBook();
+  const gate = new OverloadGate(parts.server, clock);
+  const bodies = new BodyMemory(parts.server.maxBufferedBytes);
+  metrics.watchOverload(gate, bodies);
   const predictor = new OutputPredictor();
   const routing = new RoutingState(parts.catalogue);
   const decisions = new DecisionRing(parts.keptDecisions ?? 0);
@@ -174,6 +179,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       policy: defaultTranslationPolicy,
       randomness,
       isLoopbackBind: isLoopback(snapshot.server.host),
+      gate,
       keepAliveMs: snapshot.server.keepAliveMs,
       commitGraceMs: snapshot.server.commitGraceMs,
     };
@@ -236,6 +242,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const app = dataPlane({
     chat: () => chat,
     limits: () => current.server,
+    bodies,
     clock,
     randomness,
     metrics,
@@ -244,16 +251,19 @@ export function buildGateway(parts: GatewayParts): Gateway {
     track,
   });
 
-  /** While draining every answer is the last of its connection, so that clients go elsewhere before it is closed. */
-  const lastIfDraining = (response: Response): Response => {
-    if (draining) response.headers.set("connection", "close");
+  /**
+   * While draining every answer is the last of its connection, so that clients go elsewhere before it is closed; and one
+   * to a body that did not come, so that no more of it does.
+   */
+  const markLast = (response: Response): Response => {
+    if (draining || response.status === 408) response.headers.set("connection", "close");
     return response;
   };
 
   return {
-    fetch(request, address = unknownAddress) {
-      const answer = app.fetch(request, { address });
-      return answer instanceof Promise ? answer.then(lastIfDraining) : lastIfDraining(answer);
+    fetch(request, connection = noConnection) {
+      const answer = app.fetch(request, connection);
+      return answer instanceof Promise ? answer.then(markLast) : markLast(answer);
     },
     live,
     metrics,
@@ -266,6 +276,8 @@ export function buildGateway(parts: GatewayParts): Gateway {
       current = snapshot;
       chat = chatDeps(snapshot);
       setBudgets(snapshot);
+      gate.follow(snapshot.server);
+      bodies.follow(snapshot.server.maxBufferedBytes);
       // What a breaker counted lies in steps of its window, which therefore stays.
       Object.assign(breakerLimits, snapshot.breakerLimits, { windowMs: breakerLimits.windowMs });
       live.sweep(snapshot.catalogue.deployments);
@@ -307,7 +319,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   };
 }
 
-const unknownAddress = (): undefined => undefined;
+const noConnection: Connection = { address: () => undefined, rest: () => {} };
 
 function noteProbe(live: LiveState, upstream: Upstream, result: ProbeResult, clock: Clock): void {
   switch (result) {

@@ -110,6 +110,7 @@ function createOptions(command: Command): Command {
     .option("--tag <tag>", "stands in every row of the ledger; several times for more", several)
     .option("--region <name>", "where its requests belong: near upstreams are preferred")
     .option("--local-only", "its prompts never leave self-hosted upstreams")
+    .option("--batch", "its requests give way to interactive ones when the gateway is full")
     .option("--expires <time>", "when it ends: 30d, a day or an ISO time")
     .option("--budget <dollars/window>", "budget of its own, as 50/day or 200/month")
     .option("--rpm <n>", "requests a minute")
@@ -121,6 +122,7 @@ interface TeamOptions {
   readonly model?: string[];
   readonly tag?: string[];
   readonly localOnly?: boolean;
+  readonly batch?: boolean;
 }
 
 function teamCommands(open: Open, finish: Finish): Command {
@@ -139,6 +141,7 @@ function teamCommands(open: Open, finish: Finish): Command {
     .option("--model <name>", "model its keys may use; several times for more (default: all)", several)
     .option("--tag <tag>", "added to the tags of its keys; several times for more", several)
     .option("--local-only", "its prompts never leave self-hosted upstreams")
+    .option("--batch", "its requests give way to interactive ones when the gateway is full")
     .action(async (name: string, { json, url, token, dir, ...options }: Common & TeamOptions) => {
       const { createTeam } = await import("./teams.ts");
       finish(await createTeam(await open({ url, token, dir }), name, options, json));
