@@ -3,8 +3,9 @@ import { basename, dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { operator } from "../setup/admin.ts";
+import { runBun } from "../setup/child-process.ts";
 import { dataLines, openaiClient, postChat, say } from "../setup/clients.ts";
-import { type GatewayProcess, startGateway } from "../setup/gateway-process.ts";
+import { type GatewayProcess, gatewayProgram, startGateway } from "../setup/gateway-process.ts";
 import { askFor } from "../setup/money.ts";
 import {
   canaries,
@@ -99,7 +100,11 @@ describe("a changed file comes into force", () => {
     const { json } = await it.call("GET", "/config");
     expect(json.text).toBe(text);
     const { json: audit } = await it.call("GET", "/audit");
-    expect(audit.data[0]).toMatchObject({ actor: "config file", action: "config.reloaded", subject: `config:${json.version}` });
+    expect(audit.data[0]).toMatchObject({
+      actor: "config file",
+      action: "config.reloaded",
+      subject: `config:${json.version}`,
+    });
   });
 
   test("by SIGHUP alone where the file is not watched", async () => {
@@ -109,6 +114,28 @@ describe("a changed file comes into force", () => {
     it.gateway.child.process.kill("SIGHUP");
     await reloads(it, 1);
     expect(await targetOf(it)).toBe(`vllm/${localModel}`);
+  });
+
+  test("and `fairlead config diff` tells before what it would change", async () => {
+    const it = await start({ server: { watchConfig: false } });
+    const diff = async () => {
+      const args = ["config", "diff", it.path, "--url", it.gateway.url, "--dir", it.dir];
+      const { ending, stdout } = await runBun(gatewayProgram, args, { env: canaryEnv });
+      return { ending, lines: stdout.trim().split("\n") };
+    };
+    expect(await diff()).toEqual({ ending: 0, lines: ["They say the same."] });
+    writeFileSync(it.path, textOf(it.dir, localModel, { server: { watchConfig: false, port: 1 } }));
+    expect(await diff()).toEqual({
+      ending: 1,
+      lines: [`~ aliases.fast: "${openaiModel}" → "${localModel}"`, "+ server.port: 1"],
+    });
+    it.gateway.child.process.kill("SIGHUP");
+    await reloads(it, 1);
+    expect((await diff()).ending).toBe(0);
+    writeFileSync(it.path, "colour: red");
+    expect((await diff()).ending).toBe(2);
+    await it.gateway.stop();
+    expect((await diff()).ending).toBe(2);
   });
 
   test("also when only a mounted secret changed", async () => {
@@ -127,7 +154,10 @@ describe("a changed file comes into force", () => {
 
 test("a file with faults is told of once and the config before serves on; put right it comes into force", async () => {
   const it = await start();
-  writeFileSync(it.path, `${textOf(it.dir, localModel)}limits: { one: { scope: { key: "*" }, requestsPerMinute: many } }\n`);
+  writeFileSync(
+    it.path,
+    `${textOf(it.dir, localModel)}limits: { one: { scope: { key: "*" }, requestsPerMinute: many } }\n`,
+  );
   const alert = await it.gateway.child.record((record) => record["event"] === "operator_alert", "the alert");
   expect(alert).toMatchObject({ code: "config_rejected" });
   expect(String(alert["message"])).toMatch(/limits\.one\.requestsPerMinute: .*many.*expected.*number/);
