@@ -255,15 +255,19 @@ export function buildGateway(parts: GatewayParts): Gateway {
    * While draining every answer is the last of its connection, so that clients go elsewhere before it is closed; and one
    * to a body that did not come, so that no more of it does.
    */
-  const markLast = (response: Response): Response => {
+  const finish = (response: Response, connection: Connection): Response => {
     if (draining || response.status === 408) response.headers.set("connection", "close");
+    // A stream's settlement says it.
+    if (!response.headers.get("content-type")?.startsWith("text/event-stream")) connection.rest();
     return response;
   };
 
   return {
     fetch(request, connection = noConnection) {
       const answer = app.fetch(request, connection);
-      return answer instanceof Promise ? answer.then(markLast) : markLast(answer);
+      return answer instanceof Promise
+        ? answer.then((response) => finish(response, connection))
+        : finish(answer, connection);
     },
     live,
     metrics,

@@ -26,7 +26,7 @@ export interface AdminApi {
 export interface Connection {
   /** Costs a look-up, so only who needs it asks. */
   readonly address: () => string | undefined;
-  /** The answer is complete: until the next request the connection may only be idle for so long. */
+  /** The answer is about to be complete: from now on the connection may only be idle for so long. */
   readonly rest: () => void;
 }
 
@@ -65,10 +65,13 @@ export function dataPlane(deps: DataPlaneDeps): Hono<{ Bindings: Connection }> {
     else request.signal.addEventListener("abort", left, { once: true });
     const hold = deps.bodies.hold();
     exchange.whenSettled(hold.release);
+    // While the connection still has this request: after its last byte it could not be told any more.
+    exchange.whenSettled(rest);
     const reply = handleChat(arrivalOf(request, hold), dialect, exchange, deps.chat());
-    const settled = reply.then(({ settled }) => settled);
-    deps.track(exchange, settled);
-    void settled.then(rest);
+    deps.track(
+      exchange,
+      reply.then(({ settled }) => settled),
+    );
     return (await reply).response;
   });
 
