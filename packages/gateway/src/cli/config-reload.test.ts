@@ -41,12 +41,13 @@ async function rig(text: string) {
     gateway: () => ({ apply: (snapshot) => void applied.push(snapshot as unknown as ResolvedConfig) }),
   });
   const directory = new MemoryDirectory({ clock: new FakeClock(), randomness: systemRandomness() });
+  const clock = new FakeClock();
   const log = (fields: object): void => void logged.push(fields);
   const reload = new ConfigReload({
     path,
     control,
     directory,
-    clock: new FakeClock(),
+    clock,
     logger: { info: log, warn: log } as never,
     alert: (error) => void alerts.push(error),
     changed: async () => {},
@@ -56,7 +57,7 @@ async function rig(text: string) {
   const setStore = (down: boolean): void => {
     storeDown = down;
   };
-  return { control, reload, applied, alerts, logged, actions, setStore, directory };
+  return { control, reload, applied, alerts, logged, actions, setStore, directory, clock };
 }
 
 test("what the file says comes into force, with its version, a line in the log and one in the audit log", async () => {
@@ -153,6 +154,17 @@ test("a store that does not answer is asked again", async () => {
   setStore(false);
   expect(await reload.reload(false)).toBe("done");
   expect(applied.length).toBe(1);
+});
+
+test("what somebody asked for is tried until the store answers", async () => {
+  const { reload, applied, setStore, clock } = await rig(textOf());
+  setStore(true);
+  await reload.readAgain();
+  await clock.advance(10_000);
+  expect([applied.length, clock.waiting]).toEqual([0, 1]);
+  setStore(false);
+  await clock.advance(5_000);
+  expect([applied.length, clock.waiting]).toEqual([1, 0]);
 });
 
 test("a socket that others reach is not opened to strangers by a file that moves it", async () => {

@@ -17,6 +17,7 @@ export interface ConfigReloadParts {
   readonly changed: () => Promise<unknown>;
 }
 
+const againMs = 5_000;
 const actor = { name: "config file", address: "-" };
 
 /**
@@ -28,6 +29,7 @@ export class ConfigReload {
   readonly #watch: ConfigWatch;
   /** What was told of a file that is not used. */
   #told: string | undefined;
+  #cancel = (): void => {};
 
   constructor(parts: ConfigReloadParts) {
     this.#parts = parts;
@@ -46,7 +48,15 @@ export class ConfigReload {
   }
 
   stop(): void {
+    this.#cancel();
     this.#watch.stop();
+  }
+
+  /** Reads the file and its secrets again because somebody said so; also later, when the database does not answer now. */
+  async readAgain(): Promise<void> {
+    this.#cancel();
+    const dealt = await this.reload(true);
+    if (dealt === "again") this.#cancel = this.#parts.clock.after(againMs, () => void this.readAgain());
   }
 
   /** Never rejects. `evenSame` brings secrets anew although the file says the same. */

@@ -218,7 +218,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
     if (resolved.server.watchConfig) void reload?.watch();
     hangup = () => {
       if (reload === undefined) warn("SIGHUP: there is no config file to read again.");
-      else void reload.reload(true);
+      else void reload.readAgain();
     };
     await served.stopped;
     cancelCompiling();
