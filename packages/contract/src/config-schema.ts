@@ -267,7 +267,10 @@ export const serverSchema = z
       .max(1_073_741_824)
       .default(33_554_432)
       .describe("Largest request body; larger ones are refused with 413."),
-    bodyTimeoutMs: ms(30_000, "A request body must arrive within this time."),
+    bodyTimeoutMs: ms(
+      30_000,
+      "A request body must arrive within this time, and one second more for each 32 KiB of it that came.",
+    ),
     drainDelayMs: ms(
       1_000,
       "After SIGTERM, requests are still taken this long while readiness already says no, so that load balancers notice.",

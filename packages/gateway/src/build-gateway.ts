@@ -24,11 +24,13 @@ import type { AdmissionDeps } from "./policy/admission.ts";
 import { budgetBalances } from "./policy/budget-balances.ts";
 import { type ActiveBudget, BudgetBook } from "./policy/budget-book.ts";
 import { BudgetWatch } from "./policy/budget-watch.ts";
+import { OverloadGate } from "./policy/overload-gate.ts";
 import { RateLimitBook } from "./policy/rate-limit-book.ts";
 import { LiveState } from "./routing/live-state.ts";
 import { RoutingState } from "./routing/routing-state.ts";
 import { TryBudgets } from "./routing/try-budgets.ts";
-import { type AdminApi, dataPlane } from "./server/data-plane.ts";
+import { BodyMemory } from "./server/body-memory.ts";
+import { type AdminApi, type Connection, dataPlane } from "./server/data-plane.ts";
 import { upstreamHealth } from "./server/upstream-health.ts";
 import { PrometheusSink } from "./sinks/prometheus/prometheus-sink.ts";
 import { MemoryCounterStore } from "./stores/memory/memory-counter-store.ts";
@@ -91,7 +93,7 @@ export interface StoredRules {
 }
 
 export interface Gateway {
-  readonly fetch: (request: Request, address?: () => string | undefined) => Response | Promise<Response>;
+  readonly fetch: (request: Request, connection?: Connection) => Response | Promise<Response>;
   readonly live: LiveState;
   readonly metrics: PrometheusSink;
   readonly budgets: BudgetBook;
@@ -99,6 +101,8 @@ export interface Gateway {
   readonly watch: BudgetWatch;
   /** Puts another config in force. Requests that run keep theirs; breakers, counters and readiness stay. */
   apply(snapshot: Snapshot): void;
+  /** Of the config in force. */
+  server(): ServerConfig;
   setRules(rules: StoredRules): void;
   /** Called with each budget that begins to count, so that what was spent before is known. */
   onBudgets(listen: (added: readonly ActiveBudget[]) => void): void;
@@ -119,7 +123,9 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const transport = parts.transport ?? new FetchTransport();
   const ledger = parts.ledger ?? new MemoryLedgerStore();
   const counters = parts.counters ?? new MemoryCounterStore();
-  const live = new LiveState(parts.breakerLimits);
+  // One object for all breakers, so that a reload reaches those that exist.
+  const breakerLimits = { ...parts.breakerLimits };
+  const live = new LiveState(breakerLimits);
   live.spillCap.setCap(parts.catalogue.spill?.maxUsdPerHour);
   const meter = parts.meter ?? new SelfHostedMeter([]);
   const budgets = new BudgetBook();
@@ -129,6 +135,9 @@ export function buildGateway(parts: GatewayParts): Gateway {
     for (const sink of sinks) sink.budgetReached?.(notice);
   });
   const limits = new RateLimitBook();
+  const gate = new OverloadGate(parts.server, clock);
+  const bodies = new BodyMemory(parts.server.maxBufferedBytes);
+  metrics.watchOverload(gate, bodies);
   const predictor = new OutputPredictor();
   const routing = new RoutingState(parts.catalogue);
   const decisions = new DecisionRing(parts.keptDecisions ?? 0);
@@ -177,6 +186,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       alert,
       randomness,
       isLoopbackBind: isLoopback(snapshot.server.host),
+      gate,
       keepAliveMs: snapshot.server.keepAliveMs,
       commitGraceMs: snapshot.server.commitGraceMs,
       clientStallMs: snapshot.server.clientStallMs,
@@ -244,6 +254,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const app = dataPlane({
     chat: () => chat,
     limits: () => current.server,
+    bodies,
     clock,
     randomness,
     metrics,
@@ -252,8 +263,24 @@ export function buildGateway(parts: GatewayParts): Gateway {
     track,
   });
 
+  /**
+   * While draining every answer is the last of its connection, so that clients go elsewhere before it is closed; and one
+   * to a body that did not come, so that no more of it does.
+   */
+  const finish = (response: Response, connection: Connection): Response => {
+    if (draining || response.status === 408) response.headers.set("connection", "close");
+    // A stream's settlement says it.
+    if (!response.headers.get("content-type")?.startsWith("text/event-stream")) connection.rest();
+    return response;
+  };
+
   return {
-    fetch: (request, address = unknownAddress) => app.fetch(request, { address }),
+    fetch(request, connection = noConnection) {
+      const answer = app.fetch(request, connection);
+      return answer instanceof Promise
+        ? answer.then((response) => finish(response, connection))
+        : finish(answer, connection);
+    },
     live,
     metrics,
     budgets,
@@ -265,6 +292,10 @@ export function buildGateway(parts: GatewayParts): Gateway {
       current = snapshot;
       chat = chatDeps(snapshot);
       setBudgets(snapshot);
+      gate.follow(snapshot.server);
+      bodies.follow(snapshot.server.maxBufferedBytes);
+      // What a breaker counted lies in steps of its window, which therefore stays.
+      Object.assign(breakerLimits, snapshot.breakerLimits, { windowMs: breakerLimits.windowMs });
       live.sweep(snapshot.catalogue.deployments);
       tryBudgets.sweep(new Set(snapshot.upstreams.map(({ name }) => name)));
       live.spillCap.setCap(snapshot.catalogue.spill?.maxUsdPerHour);
@@ -274,6 +305,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       prober = startProber(snapshot);
       scraper = startScraper(snapshot);
     },
+    server: () => current.server,
     setRules(rules) {
       stored = rules;
       setBudgets(current);
@@ -304,7 +336,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   };
 }
 
-const unknownAddress = (): undefined => undefined;
+const noConnection: Connection = { address: () => undefined, rest: () => {} };
 
 function noteProbe(live: LiveState, upstream: Upstream, result: ProbeResult, clock: Clock): void {
   switch (result) {

@@ -6,6 +6,7 @@ import {
   wireId,
   wireModels,
   wireName,
+  wirePriority,
   wireTags,
   wireTime,
   wireVersion,
@@ -25,6 +26,7 @@ const settings = {
   tags: wireTags.describe("Stand in every row of the ledger."),
   region: z.string().min(1).max(100).nullable().describe("Where its requests belong: near upstreams are preferred."),
   data: wireData,
+  priority: wirePriority,
   expires_at: wireTime.nullable(),
 };
 
@@ -54,6 +56,7 @@ export const createKeyBody = z.strictObject({
   tags: settings.tags.default([]),
   region: settings.region.default(null),
   data: settings.data.default(null),
+  priority: settings.priority.default(null),
   expires_at: settings.expires_at.default(null),
 });
 

@@ -6,6 +6,7 @@ import {
   wireId,
   wireModels,
   wireName,
+  wirePriority,
   wireTags,
   wireTime,
   wireVersion,
@@ -15,6 +16,7 @@ const settings = {
   models: wireModels.describe("Models its keys may use; empty for all."),
   tags: wireTags.describe("Added to those of its keys."),
   data: wireData,
+  priority: wirePriority,
 };
 
 export const teamAnswer = z.strictObject({
@@ -31,6 +33,7 @@ export const createTeamBody = z.strictObject({
   models: settings.models.default([]),
   tags: settings.tags.default([]),
   data: settings.data.default(null),
+  priority: settings.priority.default(null),
 });
 
 /** The name is how keys, budgets and the ledger refer to a team, and stays. */

@@ -11,6 +11,12 @@ export const wireData = z
   .nullable()
   .describe("`local-only`: prompts never leave self-hosted upstreams, whatever fails; null for no such rule.");
 
+/** Who goes first when the gateway is full. */
+export const wirePriority = z
+  .literal("batch")
+  .nullable()
+  .describe("`batch`: requests wait while interactive ones do, and may not ask for more; null for no such rule.");
+
 export const wireTime = z.iso
   .datetime({ offset: true })
   .refine((text) => Date.parse(text) >= 0 && Date.parse(text) <= latestTime, "a time from 1970 to 9999, UTC")

@@ -20,6 +20,7 @@ export function keyAnswerOf(key: VirtualKey): KeyAnswer {
     tags: [...key.tags],
     region: key.region ?? null,
     data: key.data ?? null,
+    priority: key.priority ?? null,
     expires_at: optionalIsoTime(key.expiresAt),
     disabled: key.disabled,
     previous_valid_until: optionalIsoTime(key.previous?.graceUntil),
@@ -51,6 +52,7 @@ export function keyDraft(body: CreateKeyBody, stored: Pick<VirtualKey, "hash" | 
     tags: body.tags,
     region: body.region ?? undefined,
     data: body.data ?? undefined,
+    priority: body.priority ?? undefined,
     expiresAt: fromIsoTime(body.expires_at),
     disabled: false,
   };
@@ -73,6 +75,7 @@ export function changedKey(key: VirtualKey, body: UpdateKeyBody): VirtualKey {
     tags: body.tags ?? key.tags,
     region: given(body.region, key.region),
     data: given(body.data, key.data),
+    priority: given(body.priority, key.priority),
     expiresAt: body.expires_at === undefined ? key.expiresAt : fromIsoTime(body.expires_at),
     disabled: body.disabled ?? key.disabled,
   };

@@ -14,7 +14,8 @@ type Finish = (result: CommandResult) => void;
 /** Collects an option that may be given several times. */
 const several = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
-function common(command: Command): Command {
+/** Adds how to find the gateway, and `--json`. */
+export function toGateway(command: Command): Command {
   return command
     .option("--url <url>", "address of the gateway (default: FAIRLEAD_URL, or http://127.0.0.1:8080)")
     .option("--token <token>", "admin token (default: FAIRLEAD_ADMIN_TOKEN, or the one this machine's gateway keeps)")
@@ -49,7 +50,7 @@ type Open = (options: AdminOptions) => Promise<AdminClient>;
 function keyCommands(open: Open, finish: Finish, clock: Clock): Command {
   const keys = new Command("keys").description("virtual keys that clients send");
   const add = (text: string, description: string): Command => {
-    const command = common(new Command(text).description(description));
+    const command = toGateway(new Command(text).description(description));
     keys.addCommand(command);
     return command;
   };
@@ -110,6 +111,7 @@ function createOptions(command: Command): Command {
     .option("--tag <tag>", "stands in every row of the ledger; several times for more", several)
     .option("--region <name>", "where its requests belong: near upstreams are preferred")
     .option("--local-only", "its prompts never leave self-hosted upstreams")
+    .option("--batch", "its requests give way to interactive ones when the gateway is full")
     .option("--expires <time>", "when it ends: 30d, a day or an ISO time")
     .option("--budget <dollars/window>", "budget of its own, as 50/day or 200/month")
     .option("--rpm <n>", "requests a minute")
@@ -121,12 +123,13 @@ interface TeamOptions {
   readonly model?: string[];
   readonly tag?: string[];
   readonly localOnly?: boolean;
+  readonly batch?: boolean;
 }
 
 function teamCommands(open: Open, finish: Finish): Command {
   const teams = new Command("teams").description("teams that keys belong to");
   const add = (text: string, description: string): Command => {
-    const command = common(new Command(text).description(description));
+    const command = toGateway(new Command(text).description(description));
     teams.addCommand(command);
     return command;
   };
@@ -139,6 +142,7 @@ function teamCommands(open: Open, finish: Finish): Command {
     .option("--model <name>", "model its keys may use; several times for more (default: all)", several)
     .option("--tag <tag>", "added to the tags of its keys; several times for more", several)
     .option("--local-only", "its prompts never leave self-hosted upstreams")
+    .option("--batch", "its requests give way to interactive ones when the gateway is full")
     .action(async (name: string, { json, url, token, dir, ...options }: Common & TeamOptions) => {
       const { createTeam } = await import("./teams.ts");
       finish(await createTeam(await open({ url, token, dir }), name, options, json));
@@ -163,7 +167,7 @@ function teamCommands(open: Open, finish: Finish): Command {
 function budgetCommands(open: Open, finish: Finish): Command {
   const budgets = new Command("budgets").description("money that may be spent");
   const add = (text: string, description: string): Command => {
-    const command = common(new Command(text).description(description));
+    const command = toGateway(new Command(text).description(description));
     budgets.addCommand(command);
     return command;
   };
@@ -200,7 +204,7 @@ function credentialCommands(
 ): Command {
   const credentials = new Command("credentials").description("providers' secrets, kept encrypted in the store");
   const add = (text: string, description: string): Command => {
-    const command = common(new Command(text).description(description));
+    const command = toGateway(new Command(text).description(description));
     credentials.addCommand(command);
     return command;
   };
@@ -226,7 +230,7 @@ function credentialCommands(
 }
 
 function reportOptions(command: Command): Command {
-  return common(command)
+  return toGateway(command)
     .option(
       "--group-by <names>",
       "up to two of model, target, placement, provider, upstream, key, team, user, tag, day, hour",
@@ -260,7 +264,7 @@ function reports(open: Open, finish: Finish, clock: Clock): readonly Command[] {
     const { reportSavings } = await import("./savings.ts");
     finish(await reportSavings(await open({ url, token, dir }), options, json, clock.now()));
   });
-  const experiments = common(
+  const experiments = toGateway(
     new Command("experiments").description("results of each experiment's arms, and of shadow copies"),
   )
     .option("--from <time>", "first moment: a day or an ISO time (default: 30 days ago)")

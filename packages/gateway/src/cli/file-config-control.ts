@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
-import { accessSync, constants, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
+import type { FairleadConfig } from "@fairlead/contract/config-schema";
 import type { Gateway, Snapshot } from "../build-gateway.ts";
 import { ConfigError, formatProblemText } from "../config/config-error.ts";
-import { diffConfigs } from "../config/diff-configs.ts";
+import { type ConfigChange, diffConfigs } from "../config/diff-configs.ts";
+import { secretFiles } from "../config/fetch-stored-secrets.ts";
+import { readConfigFile } from "../config/load-config.ts";
 import { literalSecrets, redactConfig } from "../config/redact-config.ts";
 import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { ConfigControl, ConfigFinding, ConfigPlan } from "../keys/config-control.ts";
 import type { Loaded } from "./load.ts";
+import { restartNeeded } from "./restart-needed.ts";
 
 export interface FileConfigParts {
   readonly path: string;
@@ -20,8 +24,13 @@ export interface FileConfigParts {
   readonly gateway: () => Pick<Gateway, "apply">;
 }
 
-/** The parts of a config that are read once, at the start. */
-const restartPaths = /^(server\.(host|port|drain)|storage|auth|admin|webhooks|logging|routing\.breaker)/;
+/** What a reload brought. */
+export interface Reloaded {
+  readonly version: string;
+  readonly changes: readonly ConfigChange[];
+  readonly restartNeeded: readonly string[];
+  readonly warnings: readonly string[];
+}
 
 /** Begins with zeros so that a history sorts it before what is applied in the same millisecond. */
 function versionOf(text: string): string {
@@ -29,22 +38,55 @@ function versionOf(text: string): string {
 }
 
 /**
- * The config file as the admin API sees it: a change is checked, written to the file, and in force at once for new
- * requests. The file stays the truth: a restart runs what it says.
+ * The config file: what it says is in force. A change through the admin API is checked, written to the file, and in force
+ * at once for new requests; a change of the file is read by `reload`. A restart runs what it says.
  */
 export class FileConfigControl implements ConfigControl {
   readonly #parts: FileConfigParts;
   /** What the parts that are read once still are. */
-  readonly #started: string;
+  readonly #started: FairleadConfig;
   #text: string;
   #version: string;
+  /** Files from which secrets come, or would come had the last change of the file been accepted. */
+  #secretFiles: readonly string[];
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: FileConfigParts) {
     this.#parts = parts;
-    this.#started = readFileSync(parts.path, "utf8");
-    this.#text = this.#started;
-    this.#version = versionOf(this.#started);
+    this.#started = parts.loaded.config;
+    this.#text = readFileSync(parts.path, "utf8");
+    this.#version = versionOf(this.#text);
+    this.#secretFiles = secretFiles(this.#started);
+  }
+
+  get path(): string {
+    return this.#parts.path;
+  }
+
+  /** The config file, and every file it takes a secret from. */
+  files(): readonly string[] {
+    return [this.#parts.path, ...this.#secretFiles];
+  }
+
+  /**
+   * Puts in force what the file says now. Undefined when that is so already: with `evenSame` it is read again all the
+   * same, for the secrets it refers to. Call it inside `exclusively`.
+   * @throws ConfigError, GatewayError `store_unavailable`; then the config before stays
+   */
+  async reload(evenSame: boolean): Promise<Reloaded | undefined> {
+    const text = readConfigFile(this.#parts.path);
+    if (text === this.#text && !evenSame) return undefined;
+    const loaded = this.#parts.loaded.reread(text);
+    this.#secretFiles = [...new Set([...secretFiles(loaded.config), ...this.#secretFiles])];
+    const resolved = await this.#parts.resolve(loaded);
+    const snapshot = await this.#parts.snapshot(resolved);
+    const changes = diffConfigs(this.#text, text);
+    this.#parts.gateway().apply(snapshot);
+    this.#secretFiles = secretFiles(loaded.config);
+    if (text !== this.#text) this.#version = versionOf(text);
+    this.#text = text;
+    const { warnings } = resolved;
+    return { version: this.#version, changes, restartNeeded: restartNeeded(this.#started, loaded.config), warnings };
   }
 
   current(): { version: string; text: string } {
@@ -68,11 +110,12 @@ export class FileConfigControl implements ConfigControl {
   async plan(text: string): Promise<ConfigPlan> {
     const accepted = await this.#accept(text);
     if (Array.isArray(accepted)) return { problems: accepted, warnings: [], changes: [], restartNeeded: [] };
-    const restartNeeded = diffConfigs(this.#started, text)
-      .map(({ path }) => path)
-      .filter((path) => restartPaths.test(path));
-    const changes = diffConfigs(this.#text, text);
-    return { problems: [], warnings: accepted.warnings, changes, restartNeeded };
+    return {
+      problems: [],
+      warnings: accepted.resolved.warnings,
+      changes: diffConfigs(this.#text, text),
+      restartNeeded: restartNeeded(this.#started, accepted.loaded.config),
+    };
   }
 
   async apply(text: string, version: string): Promise<void> {
@@ -81,16 +124,17 @@ export class FileConfigControl implements ConfigControl {
       const [problem] = accepted;
       throw new GatewayError("invalid_request", `${problem?.path}: ${problem?.message}`, { param: "text" });
     }
-    const snapshot = await this.#parts.snapshot(accepted);
+    const snapshot = await this.#parts.snapshot(accepted.resolved);
     this.#checkFile(text);
     this.#write(text);
     this.#parts.gateway().apply(snapshot);
+    this.#secretFiles = secretFiles(accepted.loaded.config);
     this.#text = text;
     this.#version = version;
   }
 
   /** The config, or what is wrong with it. Nothing that is kept in a history may hold a secret. */
-  async #accept(text: string): Promise<ResolvedConfig | ConfigFinding[]> {
+  async #accept(text: string): Promise<{ loaded: Loaded; resolved: ResolvedConfig } | ConfigFinding[]> {
     try {
       const literal = literalSecrets(text);
       if (literal.length > 0) {
@@ -98,7 +142,8 @@ export class FileConfigControl implements ConfigControl {
           "holds a secret that is written out: expected a reference such as `${NAME}`, `{ file }` or `{ store }`";
         return literal.map((path) => ({ path, message, line: undefined, column: undefined }));
       }
-      return await this.#parts.resolve(this.#parts.loaded.reread(text));
+      const loaded = this.#parts.loaded.reread(text);
+      return { loaded, resolved: await this.#parts.resolve(loaded) };
     } catch (thrown) {
       if (!(thrown instanceof ConfigError)) throw thrown;
       return thrown.problems.map((problem) => ({
@@ -120,12 +165,11 @@ export class FileConfigControl implements ConfigControl {
     }
     if (found === this.#text || found === text) return;
     const message =
-      "The config file was changed by other means since it was read. Restart to run what it says, or apply its own text.";
+      "The config file was changed by other means, and what it says is not in force. If it does not come into force by itself in a moment, the log tells why: put the file right, or apply its own text.";
     throw new GatewayError("conflict", message);
   }
 
   #write(text: string): void {
-    const { path } = this.#parts;
     const readOnly = (cause: unknown): GatewayError =>
       new GatewayError(
         "conflict",
@@ -133,6 +177,8 @@ export class FileConfigControl implements ConfigControl {
         { cause },
       );
     try {
+      // A link stays one: what it leads to is replaced.
+      const path = realpathSync(this.#parts.path);
       accessSync(path, constants.W_OK);
       const draft = `${path}.new`;
       try {

@@ -19,6 +19,7 @@ export interface CreateKeyOptions {
   readonly tag?: readonly string[];
   readonly region?: string;
   readonly localOnly?: boolean;
+  readonly batch?: boolean;
   readonly expires?: string;
   readonly budget?: string;
   readonly rpm?: string;
@@ -128,6 +129,7 @@ export async function createKey(
     tags: options.tag ?? [],
     region: options.region ?? null,
     data: options.localOnly === true ? "local-only" : null,
+    priority: options.batch === true ? "batch" : null,
     expires_at: options.expires === undefined ? null : futureTime(options.expires, "--expires", nowMs),
   });
   const scope = { key: created.id };

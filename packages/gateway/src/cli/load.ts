@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import type { FairleadConfig } from "@fairlead/contract/config-schema";
-import type { ConfigSource } from "../config/config-source.ts";
+import { checkBind } from "../config/check-bind.ts";
+import { ConfigError } from "../config/config-error.ts";
+import { type ConfigSource, placeFaults } from "../config/config-source.ts";
 import type { StoredSecrets } from "../config/fetch-stored-secrets.ts";
 import { acceptConfig, type LoadedConfig, loadConfig, parseConfig } from "../config/load-config.ts";
 import { type ResolvedConfig, resolveCatalogue } from "../config/resolve-catalogue.ts";
@@ -60,7 +62,10 @@ export interface Loaded {
   readonly simulated: Simulated;
   /** @throws ConfigError with every problem at once */
   resolve(stored?: StoredSecrets, withoutStored?: "fault" | "left-out"): ResolvedConfig;
-  /** Another text of the same file, under the same options. @throws ConfigError */
+  /**
+   * Another text of the same file, under the same options. The socket stays where it is: what this resolves to names its
+   * address, and is refused without a key where others can reach that. @throws ConfigError
+   */
   reread(text: string): Loaded;
 }
 
@@ -93,10 +98,20 @@ export async function loadOrMakeConfig(options: ServeOptions, env: Env, demo: bo
     reread(text) {
       const next = parseConfig(text, path ?? "config", env);
       const config = withOptions(next.config, options);
-      return make(next, { ...config, upstreams: { ...config.upstreams, ...added } });
+      const made = make(next, { ...config, upstreams: { ...config.upstreams, ...added } });
+      const { host, port } = simulated.config.server;
+      return { ...made, resolve: (...given) => boundTo(host, port, made.resolve(...given), next.source) };
     },
   });
   return make(loaded, simulated.config);
+}
+
+/** @throws ConfigError when it would let strangers in at an address that others can reach */
+function boundTo(host: string, port: number, resolved: ResolvedConfig, source: ConfigSource): ResolvedConfig {
+  const { key, required, jwt, anonymous } = resolved.auth;
+  const fault = checkBind({ host, hasKey: key !== undefined || required || jwt.length > 0, anonymous });
+  if (fault !== undefined) throw new ConfigError(source.file, placeFaults(source, [fault]));
+  return { ...resolved, server: { ...resolved.server, host, port } };
 }
 
 function withOptions(config: FairleadConfig, { port, host }: ServeOptions): FairleadConfig {

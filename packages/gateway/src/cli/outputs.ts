@@ -4,7 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import { logSink } from "../sinks/log/log-sink.ts";
 import { type LogOutput, makeLogger } from "../sinks/log/make-logger.ts";
-import { WebhookSink } from "../sinks/webhook/webhook-sink.ts";
+import { WebhookSinks } from "../sinks/webhook/webhook-sinks.ts";
 import type { Sink } from "../telemetry/sink.ts";
 
 export interface OutputOptions {
@@ -22,6 +22,7 @@ export class Outputs {
   #early: GatewayError[] = [];
   #sinks: readonly Sink[] = [];
   #log: LogOutput | undefined;
+  #webhooks: WebhookSinks | undefined;
 
   get sinks(): readonly Sink[] {
     return this.#sinks;
@@ -31,9 +32,17 @@ export class Outputs {
     const log = makeLogger(logging.level, asText ? "text" : "json", colour);
     this.#log = log;
     const warn = (text: string): void => this.warn(text);
-    this.#sinks = [logSink(log), ...webhooks.map((hook) => new WebhookSink(hook, { clock, randomness, warn }))];
+    this.#webhooks = new WebhookSinks({ clock, randomness, warn });
+    this.#webhooks.follow(webhooks);
+    this.#sinks = [logSink(log), this.#webhooks];
     for (const error of this.#early.splice(0)) this.alert(error);
     return log;
+  }
+
+  /** Goes by another config from now on. */
+  follow({ logging, webhooks }: ResolvedConfig): void {
+    if (this.#log !== undefined) this.#log.logger.level = logging.level;
+    this.#webhooks?.follow(webhooks);
   }
 
   readonly alert = (error: GatewayError): void => {

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ConfigError } from "../config/config-error.ts";
-import { adminCommands } from "./admin-commands.ts";
+import type { AdminOptions } from "./admin-client.ts";
+import { adminCommands, toGateway } from "./admin-commands.ts";
 import { CommandError } from "./command-error.ts";
 import { type CommandResult, runConfigCheck } from "./config-check.ts";
 import { runDoctor } from "./doctor.ts";
@@ -79,6 +80,18 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
       .argument("[file]", "config file", "fairlead.yaml")
       .option("--json", "report in JSON", false)
       .action(async (path: string, { json }: { json: boolean }) => finish(await runConfigCheck({ path, env, json }))),
+  );
+  config.addCommand(
+    toGateway(new Command("diff"))
+      .description("compare a config file with what a gateway has in force, or two files; exits 1 when they differ")
+      .argument("[file]", "config file", "fairlead.yaml")
+      .argument("[other]", "a second file, in place of the gateway")
+      .action(async (path: string, other: string | undefined, { json, ...to }: AdminOptions & { json: boolean }) => {
+        const { diffFiles, diffRunning } = await import("./config-diff.ts");
+        if (other !== undefined) return finish(diffFiles(path, other, env, json));
+        const { adminClient } = await import("./admin-client.ts");
+        finish(await diffRunning(() => adminClient(to, env), path, json));
+      }),
   );
   root.addCommand(config);
   for (const command of adminCommands(env, finish)) root.addCommand(command);

@@ -2,6 +2,7 @@ import { buildGateway, type Gateway, type GatewayParts } from "../build-gateway.
 import { type Listening, listen } from "../server/listen.ts";
 import { portOwner } from "./port-owner.ts";
 import { StartError } from "./start-error.ts";
+import type { StopSignals } from "./stop-signals.ts";
 
 export interface Running {
   readonly url: string;
@@ -18,9 +19,6 @@ export interface RunHooks {
   stopped(): Promise<void>;
 }
 
-/** A second signal ends the process at once; one that comes sooner is the echo of the first. */
-const secondSignalMs = 500;
-
 /** Without this many, the runtime would let only 256 upstream requests run at once and starve the rest silently. */
 const neededUpstreamRequests = 65_535;
 
@@ -32,6 +30,7 @@ const neededUpstreamRequests = 65_535;
 export async function runGateway(
   parts: GatewayParts,
   env: NodeJS.ProcessEnv,
+  signals: StopSignals,
   { built, stopped: onStop }: RunHooks,
 ): Promise<Running> {
   if (Number(env["BUN_CONFIG_MAX_HTTP_REQUESTS"] ?? 0) < neededUpstreamRequests) {
@@ -40,7 +39,7 @@ export async function runGateway(
         "256 requests reach upstreams at once. The npm scripts, the launcher and the image set it.",
     );
   }
-  const { host, port, drainDelayMs, drainTimeoutMs } = parts.server;
+  const { host, port } = parts.server;
   const gateway = buildGateway(parts);
   let listening: Listening;
   try {
@@ -54,20 +53,10 @@ export async function runGateway(
   const { promise: stopped, resolve } = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
   const stop = (delayMs: number): Promise<void> => {
-    stopping ??= drain(gateway, listening, delayMs, drainTimeoutMs).then(onStop).then(resolve);
+    stopping ??= drain(gateway, listening, delayMs, gateway.server().drainTimeoutMs).then(onStop).then(resolve);
     return stopping;
   };
-  const askedMs = { SIGTERM: drainDelayMs, SIGINT: 0 } as const;
-  let firstSignalMs = 0;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      if (stopping === undefined) {
-        firstSignalMs = performance.now();
-        void stop(askedMs[signal]);
-        // A terminal's Ctrl+C reaches this process twice, directly and through the launcher; a person's second one is later.
-      } else if (performance.now() - firstSignalMs > secondSignalMs) process.exit(130);
-    });
-  }
+  signals.listen((signal) => void stop(signal === "SIGTERM" ? gateway.server().drainDelayMs : 0));
   const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
   return { url: `http://${shown}:${listening.port}`, stopped, stop: () => stop(0) };
 }

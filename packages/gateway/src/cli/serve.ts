@@ -13,6 +13,7 @@ import { storedCredentials } from "../stores/credentials/stored-credentials.ts";
 import { LedgerUpkeep } from "../stores/sql/ledger-upkeep.ts";
 import { adminApi } from "./admin-parts.ts";
 import { banner } from "./banner.ts";
+import { ConfigReload } from "./config-reload.ts";
 import { FileConfigControl } from "./file-config-control.ts";
 import { FirstRunToken } from "./first-run-token.ts";
 import { followBudgets } from "./follow-budgets.ts";
@@ -24,6 +25,7 @@ import { runGateway } from "./run-gateway.ts";
 import { RunningConfig } from "./running-config.ts";
 import { showJournal } from "./show-journal.ts";
 import { StartError } from "./start-error.ts";
+import { StopSignals } from "./stop-signals.ts";
 
 export interface ServeRun extends ServeOptions {
   /** Simulated upstreams stand in for what is missing. */
@@ -45,6 +47,10 @@ const compileAfterMs = 1_000;
 
 /** Runs the gateway until it is told to stop. */
 export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: boolean): Promise<void> {
+  const signals = new StopSignals();
+  let hangup = (): void => {};
+  // On a terminal it still ends the process: it says that the terminal is gone.
+  if (!isTerminal) process.on("SIGHUP", () => hangup());
   const clock = systemClock;
   const randomness = systemRandomness();
   // Reading the library overlaps with opening the stores; whoever needs it awaits it.
@@ -59,17 +65,30 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
   try {
     const vault = aesVault(stores.secret, (size) => randomBytes(size));
     const meter = new SelfHostedMeter([]);
+    const origins = new WeakMap<Snapshot, ResolvedConfig>();
     const snapshot = async (config: ResolvedConfig): Promise<Snapshot> => {
       const { pricing, upstreams } = config;
       const prices = await createPriceBook({ pricing, upstreams, meter, clock });
       meter.measure(upstreams.map(({ name }) => name));
-      return { ...config, prices };
+      const made = { ...config, prices };
+      origins.set(made, config);
+      return made;
+    };
+    /** What is not the gateway's own goes by the config too. */
+    const followConfig = (config: ResolvedConfig | undefined): void => {
+      if (config === undefined) return;
+      outputs.follow(config);
+      const { key: sharedKey, required, anonymous } = config.auth;
+      ring.follow({ sharedKey, required, anonymous });
     };
     const runningConfig = new RunningConfig(loaded, {
       credentials: storedCredentials(stores.directory, vault),
       clock,
       snapshot,
-      apply: (made) => running().apply(made),
+      apply(made) {
+        running().apply(made);
+        followConfig(origins.get(made));
+      },
       warn,
       alert,
     });
@@ -109,6 +128,17 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
             snapshot: (config) => runningConfig.snapshot(config),
             gateway: () => ({ apply: (made) => runningConfig.apply(made) }),
           });
+    const reload =
+      config &&
+      new ConfigReload({
+        path: config.path,
+        control: config,
+        directory: stores.directory,
+        clock,
+        logger: log.logger,
+        alert,
+        changed: () => changed(),
+      });
     const operatorToken = stores.files?.readOrMake("admin-token");
     const changed = (): Promise<unknown> => mirror.refresh().then(() => booked());
     const admin = {
@@ -137,6 +167,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
         adminApi: adminApi(admin),
       },
       env,
+      signals,
       {
         async built(made) {
           gateway = made;
@@ -156,6 +187,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
             history.stop();
             upkeep?.stop();
             mirror.stop();
+            reload?.stop();
             runningConfig.stop();
           };
         },
@@ -183,6 +215,11 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
     const cancelCompiling = clock.after(compileAfterMs, () => {
       for (const strategy of resolved.catalogue.strategies.values()) void strategy.rules;
     });
+    if (resolved.server.watchConfig) void reload?.watch();
+    hangup = () => {
+      if (reload === undefined) warn("SIGHUP: there is no config file to read again.");
+      else void reload.readAgain();
+    };
     await served.stopped;
     cancelCompiling();
   } catch (thrown) {

@@ -34,7 +34,12 @@ export async function listTeams(client: AdminClient, json: boolean): Promise<Com
 export async function createTeam(
   client: AdminClient,
   name: string,
-  options: { readonly model?: readonly string[]; readonly tag?: readonly string[]; readonly localOnly?: boolean },
+  options: {
+    readonly model?: readonly string[];
+    readonly tag?: readonly string[];
+    readonly localOnly?: boolean;
+    readonly batch?: boolean;
+  },
   json: boolean,
 ): Promise<CommandResult> {
   const body = {
@@ -42,6 +47,7 @@ export async function createTeam(
     models: options.model ?? [],
     tags: options.tag ?? [],
     data: options.localOnly === true ? "local-only" : null,
+    priority: options.batch === true ? "batch" : null,
   };
   const team = await client.post(path, teamAnswer, body);
   return json ? asJson(team) : ok(`${team.name} (${team.id}) is made.`);

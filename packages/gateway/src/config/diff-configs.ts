@@ -41,13 +41,18 @@ function redacted(value: unknown, path: ConfigPath): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner, [...path, key])]));
 }
 
+/** How two parsed configs differ, place by place. Lists count as one place. */
+export function diffValues(before: unknown, after: unknown): ConfigChange[] {
+  const found: ConfigChange[] = [];
+  walk(before, after, [], found);
+  return found;
+}
+
 /**
  * How the texts of two valid configs differ, place by place. Lists count as one place. Texts are compared as they are
  * written: what a variable holds is neither shown nor told by a comparison.
  */
 export function diffConfigs(before: string, after: string): ConfigChange[] {
-  const found: ConfigChange[] = [];
   const read = (text: string): unknown => parseDocument(text).toJS({ maxAliasCount: maxAliases }) ?? {};
-  walk(read(before), read(after), [], found);
-  return found;
+  return diffValues(read(before), read(after));
 }

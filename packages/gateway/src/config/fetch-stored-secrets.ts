@@ -15,11 +15,21 @@ function valuesAt(value: unknown, path: readonly string[]): readonly unknown[] {
   return isObject(value) ? valuesAt(value[head], rest) : [];
 }
 
+/** What a config's secrets refer to in one way, once each: names of stored credentials, or paths of files. */
+function referredTo(config: unknown, way: "store" | "file"): readonly string[] {
+  const references = secretPaths.flatMap((path) => valuesAt(config, path.split(".")));
+  const found = references.map((one) => (isObject(one) && typeof one[way] === "string" ? one[way] : undefined));
+  return [...new Set(found.filter((text) => text !== undefined))];
+}
+
 /** Names of the stored credentials a config refers to. */
 export function storedNames(config: unknown): readonly string[] {
-  const references = secretPaths.flatMap((path) => valuesAt(config, path.split(".")));
-  const names = references.map((one) => (isObject(one) && typeof one["store"] === "string" ? one["store"] : undefined));
-  return [...new Set(names.filter((name) => name !== undefined))];
+  return referredTo(config, "store");
+}
+
+/** Paths of the files a config takes secrets from. */
+export function secretFiles(config: unknown): readonly string[] {
+  return referredTo(config, "file");
 }
 
 /**

@@ -61,7 +61,8 @@ export function loadConfig(path: string, env: Env = process.env): LoadedConfig {
   return parseConfig(readConfigFile(path), path, env);
 }
 
-function readConfigFile(path: string): string {
+/** @throws ConfigError when it cannot be read */
+export function readConfigFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {

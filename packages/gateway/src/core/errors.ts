@@ -78,6 +78,7 @@ export const errorTable = {
   draining: row(503, "gateway"),
   overcapacity: row(503, "gateway"),
   ledger_unavailable: row(503, "gateway"),
+  config_rejected: row(500, "gateway"),
   store_unavailable: row(503, "gateway"),
   internal_error: row(500, "gateway"),
 } as const satisfies Record<string, ErrorRow>;

@@ -23,6 +23,8 @@ export interface Principal {
   readonly region: string | undefined;
   /** Prompts never leave self-hosted upstreams, whatever fails. */
   readonly isLocalOnly: boolean;
+  /** Set for who gives way to interactive requests when the gateway is full. */
+  readonly priority: "batch" | undefined;
 }
 
 export const anonymous: Principal = {
@@ -38,4 +40,5 @@ export const anonymous: Principal = {
   tags: [],
   region: undefined,
   isLocalOnly: false,
+  priority: undefined,
 };

@@ -30,6 +30,8 @@ export interface VirtualKey extends Stored {
   readonly region: string | undefined;
   /** Its prompts never leave self-hosted upstreams. Absent in what older versions wrote. */
   readonly data?: "local-only" | undefined;
+  /** Its requests give way to interactive ones. Absent in what older versions wrote. */
+  readonly priority?: "batch" | undefined;
   readonly expiresAt: number | undefined;
   readonly disabled: boolean;
 }
@@ -42,6 +44,8 @@ export interface Team extends Stored {
   readonly tags: readonly string[];
   /** As a key's own. */
   readonly data?: "local-only" | undefined;
+  /** As a key's own. */
+  readonly priority?: "batch" | undefined;
   readonly disabled: boolean;
 }
 

@@ -3,7 +3,7 @@ import type { ListIndex, UniqueIndex } from "./directory-kinds.ts";
 
 /** Who changes something, for the audit log. */
 export interface Actor {
-  /** `user:<id>`, `operator` or `setup`. */
+  /** `user:<id>`, `operator`, `setup` or `config file`. */
   readonly name: string;
   readonly address: string;
 }

@@ -82,7 +82,10 @@ describe("KeyRing", () => {
       region: "eu",
       user: "u",
     });
-    const { ring: made } = ring({ keys: [mine], teams: [team("blue", { models: ["abc"], tags: ["y", "x"] })] });
+    const { ring: made } = ring({
+      keys: [mine],
+      teams: [team("blue", { models: ["abc"], tags: ["y", "x"], priority: "batch" })],
+    });
     const principal = made.find("fl-1");
     expect(principal).toEqual({
       kind: "virtual-key",
@@ -97,6 +100,7 @@ describe("KeyRing", () => {
       tags: ["x", "y"],
       region: "eu",
       isLocalOnly: false,
+      priority: "batch",
     });
     expect(made.find("fl-1")).toBe(principal as never);
   });
@@ -166,6 +170,18 @@ describe("KeyRing", () => {
     expect(made.find("shared")).toMatchObject({ kind: "shared-key", keyId: "shared" });
     expect(refusal(() => made.find("fl-1"))).toContain("store_unavailable");
     expect(ring(undefined).ring.open).toBe(false);
+  });
+
+  test("another shared key takes the place of the one before at once, and stored keys stay", () => {
+    const { ring: made } = ring({ keys: [key("fl-1")], teams: [] }, { sharedKey: new Secret("old") });
+    const stored = made.find("fl-1");
+    made.follow({ sharedKey: new Secret("new"), required: false, anonymous: false });
+    expect(made.find("old")).toBeUndefined();
+    expect(made.find("new")).toMatchObject({ kind: "shared-key" });
+    expect(made.find("fl-1")).toBe(stored as never);
+    made.follow({ sharedKey: undefined, required: true, anonymous: false });
+    expect(made.find("new")).toBeUndefined();
+    expect(made.find("fl-1")).toBe(stored as never);
   });
 
   test("a signed token's team must exist, and its limits hold", async () => {

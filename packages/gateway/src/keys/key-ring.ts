@@ -39,13 +39,20 @@ interface Entry {
 
 const refused = (message: string): GatewayError => new GatewayError("unauthorized", message);
 
+function sharedEntry({ sharedKey, hash }: KeyRingOptions): Entry | undefined {
+  if (sharedKey === undefined) return undefined;
+  const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared", keyName: "shared" };
+  const rest = { key: undefined, team: undefined, userDisabled: false, graceUntil: undefined };
+  return { hash: hash(sharedKey.reveal()), principal, ...rest };
+}
+
 /**
  * Every key the gateway knows, in memory, by keyed hash: one HMAC and one look-up a request. A principal stays the same
  * object until its key or team changes. Until the first `replace`, unknown keys are an outage and not a refusal.
  */
 export class KeyRing implements KeyStore {
-  readonly #options: KeyRingOptions;
-  readonly #shared: Entry | undefined;
+  #options: KeyRingOptions;
+  #shared: Entry | undefined;
   #entries: ReadonlyMap<string, Entry>;
   #teams: ReadonlyMap<string, Team> = new Map();
   #disabledUsers: ReadonlySet<string> = new Set();
@@ -55,13 +62,16 @@ export class KeyRing implements KeyStore {
 
   constructor(options: KeyRingOptions) {
     this.#options = options;
-    const { sharedKey, hash } = options;
-    if (sharedKey !== undefined) {
-      const principal: Principal = { ...anonymous, kind: "shared-key", keyId: "shared", keyName: "shared" };
-      const rest = { key: undefined, team: undefined, userDisabled: false, graceUntil: undefined };
-      this.#shared = { hash: hash(sharedKey.reveal()), principal, ...rest };
-    }
+    this.#shared = sharedEntry(options);
     this.#entries = this.#withShared(new Map());
+  }
+
+  /** Goes by other settings of `auth` from now on; stored keys stay. */
+  follow(settings: Pick<KeyRingOptions, "sharedKey" | "required" | "anonymous">): void {
+    const stored = [...this.#entries.values()].filter((entry) => entry !== this.#shared);
+    this.#options = { ...this.#options, ...settings };
+    this.#shared = sharedEntry(this.#options);
+    this.#entries = this.#withShared(new Map(stored.map((entry) => [entry.hash, entry])));
   }
 
   get open(): boolean {

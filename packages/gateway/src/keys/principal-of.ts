@@ -26,6 +26,7 @@ export function principalOfKey(key: VirtualKey, team: Team | undefined): Princip
     tags: union(key.tags, team?.tags),
     region: key.region,
     isLocalOnly: key.data === "local-only" || team?.data === "local-only",
+    priority: key.priority ?? team?.priority,
   };
 }
 
@@ -44,6 +45,7 @@ export function principalOfToken(claims: TokenClaims, team: Team | undefined): P
     user: claims.user,
     allowedModels: lists(team?.models),
     isLocalOnly: team?.data === "local-only",
+    priority: team?.priority,
     tags: union(claims.tags, team?.tags),
   };
 }

@@ -8,6 +8,8 @@ import { armTag, isRoutingTag } from "../core/routing-tag.ts";
 import type { LedgerRow } from "../ledger/ledger-row.ts";
 import { headerValue } from "../lib/header-value.ts";
 import { Admission, type AdmissionDeps } from "../policy/admission.ts";
+import type { OverloadGate } from "../policy/overload-gate.ts";
+import { readPriority } from "../policy/read-priority.ts";
 import { readTags } from "../policy/read-tags.ts";
 import { beginning } from "./beginning.ts";
 import { Continuation } from "./continue-stream.ts";
@@ -31,6 +33,8 @@ export interface ChatDeps extends AttemptLoopDeps, OpenDeps {
   readonly findExchange?: ((id: string) => Promise<LedgerRow | undefined>) | undefined;
   /** Undefined where nothing is ever copied. */
   readonly shadows?: ShadowCopies;
+  /** Undefined where nothing bounds how many requests are served at one time. */
+  readonly gate?: OverloadGate;
   readonly keepAliveMs: number;
   readonly commitGraceMs: number;
   readonly clientStallMs: number;
@@ -54,6 +58,8 @@ export async function handleChat(
     const { headers } = arrival;
     const opening = openPrincipal(headers, exchange, deps);
     const principal = opening instanceof Promise ? await opening : opening;
+    const waiting = deps.gate?.enter(exchange, readPriority(principal, headers.get("x-router-priority")));
+    if (waiting !== undefined) await waiting;
     exchange.tags = readTags(principal.tags, headers.get("x-router-tags"), (tag) =>
       isReservedTag(tag, principal, deps),
     );
@@ -236,7 +242,8 @@ export function replyError(
   exchange.status = gone ? 499 : shown.status;
   exchange.served = exchange.attempts.at(-1)?.target;
   exchange.markAnswered();
-  if (shown.row.fault === "gateway" && shown.code !== "draining" && shown.code !== "overcapacity") {
+  const isUsual = shown.code === "draining" || shown.code === "overcapacity";
+  if (shown.row.fault === "gateway" && !isUsual) {
     for (const sink of accounts.sinks) sink.operatorAlert(shown, exchange.id);
   }
   const rateLimits = admission?.rateLimits;

@@ -4,6 +4,7 @@ import { completion } from "../../test/fixtures/scripted-transport.ts";
 import { anonymous } from "../core/principal.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import { PrometheusSink } from "../sinks/prometheus/prometheus-sink.ts";
+import { BodyMemory } from "./body-memory.ts";
 import { dataPlane } from "./data-plane.ts";
 
 const known = "fl-known";
@@ -33,6 +34,7 @@ function app() {
     clock,
     randomness: deps.randomness,
     limits: () => ({ maxBodyBytes: 10_000, bodyTimeoutMs: 1_000 }),
+    bodies: new BodyMemory(100_000),
     metrics: new PrometheusSink(),
     admin: undefined,
     draining: () => false,
@@ -65,7 +67,7 @@ for (const [route, who] of Object.entries(routes)) {
         },
         ...(method === "POST" ? { body } : {}),
       }),
-      { address: () => undefined },
+      { address: () => undefined, rest: () => {} },
     );
     const admitted = path.includes(":id") ? 404 : 200;
     expect(response.status).toBe(who === "everyone" || key === known ? admitted : 401);

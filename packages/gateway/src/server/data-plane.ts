@@ -9,6 +9,7 @@ import { type ChatDeps, handleChat } from "../pipeline/handle-chat.ts";
 import { authenticate } from "../policy/authenticate.ts";
 import { allowedTargets } from "../policy/model-access.ts";
 import type { PrometheusSink } from "../sinks/prometheus/prometheus-sink.ts";
+import type { BodyHold, BodyMemory } from "./body-memory.ts";
 import { modelList } from "./model-list.ts";
 import { type BodyLimits, readBody } from "./read-body.ts";
 import { upstreamHealth } from "./upstream-health.ts";
@@ -25,6 +26,8 @@ export interface AdminApi {
 export interface Connection {
   /** Costs a look-up, so only who needs it asks. */
   readonly address: () => string | undefined;
+  /** The answer is about to be complete: from now on the connection may only be idle for so long. */
+  readonly rest: () => void;
 }
 
 /** The parts of the running gateway that its HTTP routes see. */
@@ -34,6 +37,7 @@ export interface DataPlaneDeps {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly limits: () => BodyLimits;
+  readonly bodies: BodyMemory;
   readonly metrics: PrometheusSink;
   readonly admin: AdminApi | undefined;
   readonly draining: () => boolean;
@@ -47,15 +51,23 @@ export function dataPlane(deps: DataPlaneDeps): Hono<{ Bindings: Connection }> {
   const { clock, randomness } = deps;
   const dialect = dialects["openai-chat"];
 
-  app.post("/v1/chat/completions", async ({ req: { raw: request } }) => {
+  /** What a request holds of the memory for bodies lasts as long as its exchange: a retry sends the body again. */
+  const arrivalOf = (request: Request, hold: BodyHold) => ({
+    headers: request.headers,
+    readBody: () => readBody(request, deps.limits(), clock, hold),
+  });
+  app.post("/v1/chat/completions", async ({ req: { raw: request }, env: { rest } }) => {
     const { headers } = request;
     const exchange = new Exchange({ id: randomness.id(), dialect: dialect.name, clock, hops: readHops(headers) });
     const left = (): void =>
       exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
     if (request.signal.aborted) left();
     else request.signal.addEventListener("abort", left, { once: true });
-    const arrival = { headers, readBody: () => readBody(request, deps.limits(), clock) };
-    const reply = handleChat(arrival, dialect, exchange, deps.chat());
+    const hold = deps.bodies.hold();
+    exchange.whenSettled(hold.release);
+    // While the connection still has this request: after its last byte it could not be told any more.
+    exchange.whenSettled(rest);
+    const reply = handleChat(arrivalOf(request, hold), dialect, exchange, deps.chat());
     deps.track(
       exchange,
       reply.then(({ settled }) => settled),
@@ -68,8 +80,12 @@ export function dataPlane(deps: DataPlaneDeps): Hono<{ Bindings: Connection }> {
     new Exchange({ id: randomness.id(), dialect: dialect.name, clock, hops: readHops(headers) });
   app.post("/v1/route", async ({ req: { raw: request } }) => {
     const { headers } = request;
-    const arrival = { headers, readBody: () => readBody(request, deps.limits(), clock) };
-    return Response.json(await explainRoute(arrival, dialect, asIf(headers), deps.chat()));
+    const hold = deps.bodies.hold();
+    try {
+      return Response.json(await explainRoute(arrivalOf(request, hold), dialect, asIf(headers), deps.chat()));
+    } finally {
+      hold.release();
+    }
   });
   app.get("/v1/decisions/:id", async ({ req }) => {
     const { headers } = req.raw;

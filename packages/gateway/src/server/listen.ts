@@ -1,4 +1,5 @@
 import type { Server } from "bun";
+import type { Connection } from "./data-plane.ts";
 
 /** Bun's own idle limit for connections between requests, in seconds. */
 const idleSeconds = 60;
@@ -22,7 +23,7 @@ export interface ListenOptions {
  * @throws the runtime's own error, with `code` `EADDRINUSE`, when the port is taken
  */
 export function listen(
-  fetch: (request: Request, address: () => string | undefined) => Response | Promise<Response>,
+  fetch: (request: Request, connection: Connection) => Response | Promise<Response>,
   options: ListenOptions,
 ): Listening {
   const server: Server<undefined> = Bun.serve({
@@ -32,9 +33,12 @@ export function listen(
     // The runtime's own refusal has no body: ours comes first, from the announced length or while counting.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch(request, self) {
-      // Answers may be silent for minutes; the attempt's own limits hold then.
+      // Answers may be silent for minutes; the attempt's own limits hold then. It stays on the connection until `rest`.
       if (request.method === "POST") self.timeout(request, 0);
-      return fetch(request, () => self.requestIP(request)?.address);
+      return fetch(request, {
+        address: () => self.requestIP(request)?.address,
+        rest: () => self.timeout(request, idleSeconds),
+      });
     },
     error: () => new Response("The gateway failed.", { status: 500 }),
   });

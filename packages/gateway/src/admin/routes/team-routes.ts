@@ -28,6 +28,7 @@ function teamAnswerOf(team: Team): TeamAnswer {
     models: [...team.models],
     tags: [...team.tags],
     data: team.data ?? null,
+    priority: team.priority ?? null,
     disabled: team.disabled,
     created_at: isoTime(team.createdAt),
     version: team.version,
@@ -65,7 +66,12 @@ function teamCrud(deps: AdminDeps): readonly AdminRoute[] {
       status: 201,
       async handle({ body, actor }) {
         const team = await directory.change(actor, (changes) =>
-          changes.insert("team", { ...body, data: body.data ?? undefined, disabled: false }),
+          changes.insert("team", {
+            ...body,
+            data: body.data ?? undefined,
+            priority: body.priority ?? undefined,
+            disabled: false,
+          }),
         );
         await deps.changed();
         return teamAnswerOf(team);
@@ -97,6 +103,7 @@ function teamCrud(deps: AdminDeps): readonly AdminRoute[] {
             models: body.models ?? old.models,
             tags: body.tags ?? old.tags,
             data: body.data === undefined ? old.data : (body.data ?? undefined),
+            priority: body.priority === undefined ? old.priority : (body.priority ?? undefined),
             disabled: body.disabled ?? old.disabled,
           });
         });

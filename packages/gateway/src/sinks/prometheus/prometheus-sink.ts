@@ -1,7 +1,9 @@
 import type { RoutingReason } from "@fairlead/contract/names";
+import { priorities } from "@fairlead/contract/resilience-schema";
 import type { Budget, BudgetNotice } from "../../core/budget.ts";
 import type { ExchangeRecord } from "../../core/exchange-record.ts";
 import type { BudgetStatus } from "../../ledger/budget-status.ts";
+import { type OverloadGate, refusalReasons } from "../../policy/overload-gate.ts";
 import type { Sink } from "../../telemetry/sink.ts";
 import { Counter, Gauge, Histogram, Registry } from "./client.ts";
 
@@ -12,6 +14,12 @@ const overheadBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.
 
 const type = { local: "cluster", cloud: "external" } as const;
 const none = "none";
+
+/** What `server/body-memory` tells. */
+interface BodyGauge {
+  readonly held: number;
+  readonly refused: number;
+}
 
 interface Series {
   readonly requests: { inc(): void };
@@ -88,6 +96,33 @@ export class PrometheusSink implements Sink {
           const position = await status.position(id);
           if (position !== undefined && limit > 0) this.set({ scope: name }, (position.spent + position.held) / limit);
         }
+      },
+    });
+  }
+
+  /** Shows how full the gateway itself is, asked at each scrape. */
+  watchOverload(gate: OverloadGate, bodies: BodyGauge): void {
+    const registers = [this.#registry];
+    this.watch("llm_router_requests_in_flight", "Chat requests that are served now.", () => gate.running);
+    this.watch("llm_router_buffered_body_bytes", "Request bodies held in memory now.", () => bodies.held);
+    new Gauge({
+      name: "llm_router_queue_length",
+      help: "Chat requests that wait until others end.",
+      labelNames: ["priority"] as const,
+      registers,
+      collect() {
+        for (const priority of priorities) this.set({ priority }, gate.waiting(priority));
+      },
+    });
+    new Counter({
+      name: "llm_router_rejected_total",
+      help: "Requests that were answered with 503 because the gateway was full.",
+      labelNames: ["reason"] as const,
+      registers,
+      collect() {
+        this.reset();
+        for (const reason of refusalReasons) this.inc({ reason }, gate.refused[reason]);
+        this.inc({ reason: "body_memory" }, bodies.refused);
       },
     });
   }
