@@ -91,7 +91,6 @@ export class Exchange {
   outcome: Outcome | undefined;
 
   #closers: (() => void)[] | undefined;
-  /** Of waits that are over. */
   #waitedMs = 0;
   #waits = 0;
   #waitingSinceMs = 0;
@@ -128,6 +127,11 @@ export class Exchange {
     const excluded = this.decision?.exclusions.find((exclusion) => exclusion.target === from.id);
     const failed = this.attempts.find((attempt) => attempt.target === from && attempt.error);
     return { from, why: excluded?.reason ?? failed?.error?.code ?? this.decision?.reason ?? "unknown" };
+  }
+
+  /** Milliseconds of waits that are over. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /**

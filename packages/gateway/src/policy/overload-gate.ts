@@ -101,12 +101,13 @@ export class OverloadGate {
   #wait(exchange: Exchange, priority: Priority, waitMs: number): Promise<void> {
     const beganMs = this.#clock.monotonicMs();
     if (this.#waitingAll === 0) this.#freedMs = beganMs;
+    exchange.waits(beganMs);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const end = (): void => {
       leaveLine();
       cancelTimer();
       unlisten();
-      exchange.waitedMs += this.#clock.monotonicMs() - beganMs;
+      exchange.waited();
     };
     const waiter: Waiter = {
       admit: () => {
