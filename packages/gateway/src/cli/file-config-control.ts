@@ -21,7 +21,7 @@ export interface FileConfigParts {
 }
 
 /** The parts of a config that are read once, at the start. */
-const restartPaths = /^(server\.(host|port|drain)|storage|auth|admin|webhooks|logging|routing\.breaker)/;
+const restartPaths = /^(server\.(host|port|drain)|storage|shared|auth|admin|webhooks|logging|routing\.breaker)/;
 
 /** Begins with zeros so that a history sorts it before what is applied in the same millisecond. */
 function versionOf(text: string): string {
