@@ -17,7 +17,10 @@ const at: ConfigPath = ["shared", "url"];
 const usualPort = "6379";
 
 /** Reads where the store is that all replicas use. A URL may hold a password, so no fault or warning shows it. */
-export function resolveShared({ url, prefix, timeoutMs }: SharedConfig, resolution: Resolution): SharedSettings | undefined {
+export function resolveShared(
+  { url, prefix, timeoutMs }: SharedConfig,
+  resolution: Resolution,
+): SharedSettings | undefined {
   if (url === undefined) return undefined;
   // A URL without a password may stand in the config, unlike a key.
   const quiet: Resolution = { ...resolution, warnings: [] };

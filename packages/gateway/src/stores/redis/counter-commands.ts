@@ -19,7 +19,9 @@ export type ReserveReply =
 
 export type ApplyReply = { readonly kind: "lost" } | { readonly kind: "ok"; readonly balances: readonly Balance[] };
 
-export type OpenReply = { readonly kind: "lost" } | { readonly kind: "ok"; readonly wasKnown: boolean; readonly done: ReadonlySet<number> };
+export type OpenReply =
+  | { readonly kind: "lost" }
+  | { readonly kind: "ok"; readonly wasKnown: boolean; readonly done: ReadonlySet<number> };
 
 export type SyncReply =
   | { readonly kind: "lost" }
@@ -32,7 +34,7 @@ export type SyncReply =
       readonly touched: readonly (readonly [name: string, balance: Balance])[];
     };
 
-export type ClaimReply = "book" | "wait" | "booked";
+export type ClaimReply = "begin" | "book" | "wait" | "booked";
 
 /** The scripts as functions: one round trip each. */
 export class CounterCommands {
@@ -47,7 +49,12 @@ export class CounterCommands {
   }
 
   /** `shiftMs`: how far the server's clock is ahead, for sliding windows. */
-  async reserve({ session, seq }: Ticket, charges: readonly Charge[], nowMs: number, shiftMs: number): Promise<ReserveReply> {
+  async reserve(
+    { session, seq }: Ticket,
+    charges: readonly Charge[],
+    nowMs: number,
+    shiftMs: number,
+  ): Promise<ReserveReply> {
     const args: (string | number)[] = [this.#replica, session, seq, nowMs + shiftMs];
     for (const { account, window, amount, limit, certain } of charges) {
       args.push(counterName(account, window), ...spanOf(window));
@@ -62,7 +69,12 @@ export class CounterCommands {
   }
 
   /** `forget`: what this replica holds is what these changes say, and no more. */
-  async apply({ session, seq }: Ticket, changes: readonly CounterChange[], shiftMs: number, forget = false): Promise<ApplyReply> {
+  async apply(
+    { session, seq }: Ticket,
+    changes: readonly CounterChange[],
+    shiftMs: number,
+    forget = false,
+  ): Promise<ApplyReply> {
     const args: (string | number)[] = [this.#replica, session, seq, forget ? 1 : 0];
     for (const { account, window, atMs, settled, held } of changes) {
       const at = window.kind === "sliding" ? atMs + shiftMs : atMs;
@@ -90,7 +102,9 @@ export class CounterCommands {
 
   async claim(account: string, counter: string, ledger: string): Promise<ClaimReply> {
     const [reply] = await this.#run(counterScripts.claim, [this.#replica, account, counter, ledger]);
-    return reply === "wait" || reply === "booked" ? reply : "book";
+    const known = (["begin", "book", "wait", "booked"] as const).find((name) => name === reply);
+    if (known === undefined) throw new Error("the claim was answered with something else");
+    return known;
   }
 
   async leave(): Promise<void> {

@@ -230,7 +230,7 @@ return 1
 
 /**
  * Who books what was spent before. ARGV: replica, name of the budget's account, name of its counter now, ledger. A budget that no other living
- * replica counts begins anew. Answers `book` (do it, then say so), `wait` (another replica is about to) or `booked`.
+ * replica counts begins anew. Answers `begin` or `book` (do it, then say so), `wait` (another replica is about to) or `booked`.
  */
 const claim = `${base}
 local key, counter = root .. 'b:' .. ARGV[2], root .. 'c:' .. ARGV[3]
@@ -244,7 +244,9 @@ for _, field in ipairs(fields) do
     elseif member ~= ARGV[1] then isCounted = true end
   end
 end
+local answer = 'book'
 if not isCounted and redis.call('HEXISTS', key, 'm:' .. ARGV[1]) == 0 then
+  answer = 'begin'
   redis.call('DEL', key)
   local held = number(redis.call('HGET', counter, 'h'))
   redis.call('DEL', counter)
@@ -260,7 +262,7 @@ local state = redis.call('HGET', key, ledger)
 if state == 'done' then return 'booked' end
 if state and state ~= ARGV[1] and redis.call('ZSCORE', live, state) then return 'wait' end
 redis.call('HSET', key, ledger, ARGV[1])
-return 'book'
+return answer
 `;
 
 const made = (text: string): Script => ({ text, sha: createHash("sha1").update(text).digest("hex") });

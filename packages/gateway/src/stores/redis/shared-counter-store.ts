@@ -1,7 +1,7 @@
 import type { Balance, Charge, CounterStore, CountWindow, Reservation, Reserved } from "../../ledger/counter-store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { CounterChange } from "./counter-change.ts";
-import { CounterCommands, type ReserveReply, type SyncReply } from "./counter-commands.ts";
+import { type ClaimReply, CounterCommands, type ReserveReply, type SyncReply } from "./counter-commands.ts";
 import { counterName } from "./counter-name.ts";
 import { LocalSlices } from "./local-slices.ts";
 import { OwnCounts } from "./own-counts.ts";
@@ -153,10 +153,10 @@ export class SharedCounterStore implements CounterStore {
   }
 
   /**
-   * Who tells the store what was spent on this account before: `book` means this replica, now. `away`: ask again later.
-   * One ledger's history is booked once, whichever replica is first.
+   * Who tells the store what was spent on this account before. A counter that no living replica counts is emptied
+   * (`begin`), and one ledger's history is booked once, whichever replica is first. `away`: ask again later.
    */
-  async claim(account: string, window: CountWindow, ledger: string): Promise<"book" | "wait" | "booked" | "away"> {
+  async claim(account: string, window: CountWindow, ledger: string): Promise<ClaimReply | "away"> {
     this.#claimed.add(account);
     if (!this.#isUp) return "away";
     try {
@@ -267,7 +267,10 @@ export class SharedCounterStore implements CounterStore {
     const { at, balance, freeStep } = reply;
     const charge = charges[at] as Charge;
     this.#see([charge], [balance]);
-    return { ok: false, refusal: { charge, balance, retryAfterMs: this.#waitFor(charges, at, freeStep, nowMs, shiftMs) } };
+    return {
+      ok: false,
+      refusal: { charge, balance, retryAfterMs: this.#waitFor(charges, at, freeStep, nowMs, shiftMs) },
+    };
   }
 
   #waitFor(
@@ -403,7 +406,12 @@ export class SharedCounterStore implements CounterStore {
     // Sent before anything that comes after, on the same connection: no need to wait for its answer.
     this.#isUp = true;
     for (const batch of batches(this.#own.takeNew(clock.now(), true))) {
-      if (batch.length > 0) this.#sendChanges(batch, () => {}, () => {});
+      if (batch.length > 0)
+        this.#sendChanges(
+          batch,
+          () => {},
+          () => {},
+        );
     }
     this.#hasJoined = true;
     this.#deps.changed?.(true, "");

@@ -1,0 +1,9 @@
+import type { Gateway } from "../build-gateway.ts";
+import type { Shared } from "./open-shared.ts";
+
+/** Shows in `/metrics` whether limits and budgets are shared now. */
+export function showShared({ metrics }: Gateway, { counters }: Shared): void {
+  metrics.watch("llm_router_shared_state_up", "Whether limits and budgets are shared with other replicas now.", () =>
+    counters.isUp ? 1 : 0,
+  );
+}
