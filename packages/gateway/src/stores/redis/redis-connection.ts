@@ -11,7 +11,8 @@ export interface Connection {
   onReady(listen: () => void): void;
   /** Called each time it is lost. */
   onLost(listen: (why: string) => void): void;
-  onMessage(listen: (text: string) => void): void;
+  /** From then on this connection only listens, also after it was lost. */
+  subscribe(channel: string, listen: (text: string) => void): void;
   readonly isReady: boolean;
   /** Lets go of a connection that is silent; another is made in the background. */
   reset(): void;
@@ -31,6 +32,7 @@ export async function connectRedis(url: Secret, name: string): Promise<Connectio
     enableOfflineQueue: false,
     enableReadyCheck: false,
     maxRetriesPerRequest: 0,
+    autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
     connectTimeout: connectTimeoutMs,
     keepAlive: 10_000,
@@ -58,8 +60,11 @@ export async function connectRedis(url: Secret, name: string): Promise<Connectio
     onLost(listen) {
       redis.on("close", () => listen(why));
     },
-    onMessage(listen) {
+    subscribe(channel, listen) {
       redis.on("message", (_: string, text: string) => listen(text));
+      const begin = (): void => void redis.subscribe(channel).catch(() => {});
+      redis.on("ready", begin);
+      if (redis.status === "ready") begin();
     },
     get isReady() {
       return redis.status === "ready";

@@ -73,6 +73,8 @@ export class SharedCounterStore implements CounterStore {
   #pauseMs = firstPauseMs;
   #lastHeardMs: number;
   #sinceMs = 0;
+  #replicas = 1;
+  #askedAtMs = 0;
   #shiftMs = 0;
   #cancelWatch: (() => void) | undefined;
   #cancelNext: () => void = () => {};
@@ -91,6 +93,11 @@ export class SharedCounterStore implements CounterStore {
 
   get isUp(): boolean {
     return this.#isUp;
+  }
+
+  /** Living replicas when this one last asked, and when that was (epoch milliseconds; 0 for never). */
+  get company(): { readonly replicas: number; readonly askedAtMs: number } {
+    return { replicas: this.#replicas, askedAtMs: this.#askedAtMs };
   }
 
   /** Sums that the store has not been told, and operations in flight; for tests of what is left behind. */
@@ -396,8 +403,9 @@ export class SharedCounterStore implements CounterStore {
     const isEmptied = this.#hasJoined && !opened.wasKnown;
     // The ledger tells what was spent on them, this replica's part as well.
     if (isEmptied) this.#own.forgive((account) => this.#claimed.has(account));
+    const askedAtMs = clock.now();
     const synced = await this.#within(this.#commands.sync(session, deadAfterMs, this.#sinceMs), joinMs);
-    this.#learn(synced);
+    this.#learn(synced, askedAtMs);
     let forget = true;
     for (const batch of batches(this.#own.takeAll(clock.now()))) {
       await this.#tell(session, batch, forget);
@@ -438,12 +446,14 @@ export class SharedCounterStore implements CounterStore {
     void this.#join();
   }
 
-  #learn(reply: SyncReply): void {
+  #learn(reply: SyncReply, askedAtMs: number): void {
     if (reply.kind === "lost") throw new Error("the session is over");
     const nowMs = this.#deps.clock.now();
     const shiftMs = reply.atMs - nowMs;
     this.#shiftMs = Math.abs(shiftMs) <= clockGraceMs ? 0 : shiftMs;
     this.#sinceMs = reply.atMs;
+    this.#replicas = reply.replicas;
+    this.#askedAtMs = askedAtMs;
     this.#here.setShare(reply);
     for (const [name, balance] of reply.touched) this.#here.see(name, balance, nowMs);
   }
@@ -452,11 +462,12 @@ export class SharedCounterStore implements CounterStore {
     this.#cancelNext();
     this.#cancelNext = this.#deps.clock.after(syncMs, () => {
       if (!this.#isUp) return;
+      const askedAtMs = this.#deps.clock.now();
       void this.#send(
         { answerHere() {} },
         ({ session }) => this.#commands.sync(session, deadAfterMs, this.#sinceMs),
         (reply) => {
-          this.#learn(reply);
+          this.#learn(reply, askedAtMs);
           this.#syncLater();
         },
       );

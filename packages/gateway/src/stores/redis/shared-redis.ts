@@ -38,7 +38,6 @@ export async function openSharedRedis(options: SharedRedisOptions): Promise<Shar
   ]);
   const counters = new SharedCounterStore({ connection, prefix, replica, timeoutMs, clock, changed, emptied });
   const channel = `{${prefix}}:news`;
-  listener.onReady(() => void listener.command("SUBSCRIBE", channel).catch(() => {}));
   return {
     counters,
     first(key, ttlMs) {
@@ -54,7 +53,7 @@ export async function openSharedRedis(options: SharedRedisOptions): Promise<Shar
     publish(text) {
       if (counters.isUp) connection.command("PUBLISH", channel, text).catch(() => {});
     },
-    onNews: (listen) => listener.onMessage(listen),
+    onNews: (listen) => listener.subscribe(channel, listen),
     async stop() {
       await counters.stop();
       connection.close();
