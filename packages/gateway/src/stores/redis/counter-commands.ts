@@ -23,6 +23,12 @@ export type OpenReply =
   | { readonly kind: "lost" }
   | { readonly kind: "ok"; readonly wasKnown: boolean; readonly done: ReadonlySet<number> };
 
+/** A counter that changed, as it was then. */
+export interface Touched extends Balance {
+  readonly name: string;
+  readonly ageMs: number;
+}
+
 export type SyncReply =
   | { readonly kind: "lost" }
   | {
@@ -31,7 +37,7 @@ export type SyncReply =
       readonly atMs: number;
       readonly place: number;
       readonly replicas: number;
-      readonly touched: readonly (readonly [name: string, balance: Balance])[];
+      readonly touched: readonly Touched[];
     };
 
 export type ClaimReply = "begin" | "book" | "wait" | "booked";
@@ -93,9 +99,10 @@ export class CounterCommands {
   async sync(session: number, deadAfterMs: number, sinceMs: number): Promise<SyncReply> {
     const reply = await this.#run(counterScripts.sync, [this.#replica, session, deadAfterMs, sinceMs]);
     if (reply[0] === "lost") return { kind: "lost" };
-    const touched: [string, Balance][] = [];
-    for (let i = 4; i + 2 < reply.length; i += 3) {
-      touched.push([String(reply[i]), { settled: Number(reply[i + 1]), held: Number(reply[i + 2]) }]);
+    const touched: Touched[] = [];
+    for (let i = 4; i + 3 < reply.length; i += 4) {
+      const [ageMs = 0, settled = 0, held = 0] = reply.slice(i + 1, i + 4).map(Number);
+      touched.push({ name: String(reply[i]), ageMs, settled, held });
     }
     return { kind: "ok", atMs: Number(reply[1]), place: Number(reply[2]), replicas: Number(reply[3]), touched };
   }

@@ -188,7 +188,7 @@ return answer
 /**
  * A heartbeat. ARGV: replica, session, milliseconds after which a silent replica is dead, time of the last call's answer.
  * Drops what dead replicas hold. Answers the server's time, this replica's place among the living and their number, then the
- * accounts that changed since, each with its balance.
+ * accounts that changed since, each with its age in milliseconds and its balance; of very many the newest.
  */
 const sync = `${base}
 local mine = root .. 'r:' .. ARGV[1]
@@ -211,9 +211,12 @@ local answer = {'ok', whole(now), place, #all}
 local touched = root .. 'touched'
 redis.call('ZREMRANGEBYSCORE', touched, '-inf', whole(now - dayMs - 3600000))
 redis.call('PEXPIRE', touched, 2 * dayMs)
-for _, name in ipairs(redis.call('ZREVRANGEBYSCORE', touched, '+inf', ARGV[4], 'LIMIT', 0, 1000)) do
+local changed = redis.call('ZREVRANGEBYSCORE', touched, '+inf', ARGV[4], 'WITHSCORES', 'LIMIT', 0, 1000)
+for i = 1, #changed, 2 do
+  local name = changed[i]
   local sums = redis.call('HMGET', root .. 'c:' .. name, 's', 'h')
   answer[#answer + 1] = name
+  answer[#answer + 1] = whole(math.max(0, now - number(changed[i + 1])))
   answer[#answer + 1] = whole(number(sums[1]))
   answer[#answer + 1] = whole(number(sums[2]))
 end

@@ -455,7 +455,7 @@ export class SharedCounterStore implements CounterStore {
     this.#replicas = reply.replicas;
     this.#askedAtMs = askedAtMs;
     this.#here.setShare(reply);
-    for (const [name, balance] of reply.touched) this.#here.see(name, balance, nowMs);
+    for (const { name, ageMs, ...balance } of reply.touched) this.#here.see(name, balance, nowMs - ageMs);
   }
 
   #syncLater(): void {
