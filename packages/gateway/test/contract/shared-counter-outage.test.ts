@@ -111,8 +111,8 @@ describeWith("redis", hasRedis, "counters on a Redis that is slow or lost", () =
   });
 
   describe.each([
-    ["was done", (line: StallingConnection) => line.holdAnswers()],
-    ["was not done", (line: StallingConnection) => line.holdCommands()],
+    ["was done", (line: StallingConnection, after = 0) => line.holdAnswers(after)],
+    ["was not done", (line: StallingConnection, after = 0) => line.holdCommands(after)],
   ])("when the connection is lost and a command %s", (_, hold) => {
     test("a settlement counts once", async () => {
       const reservation = await one.reserve(charge(30));
@@ -147,10 +147,11 @@ describeWith("redis", hasRedis, "counters on a Redis that is slow or lost", () =
       one.store.settle(reservation, [20, 0]);
       await one.reserve(charge(7));
       one.line.pass();
-      for (let i = 0; i < 3; i++) {
-        hold(one.line);
+      for (let commands = 0; commands < 4; commands++) {
+        hold(one.line, commands);
         await one.clock.advance(300);
-        await inStore();
+        // Each command of the return goes out when the one before was answered.
+        for (let i = 0; i <= commands; i++) await inStore();
         one.line.lose();
       }
       await one.recover();
@@ -205,6 +206,19 @@ describeWith("redis", hasRedis, "counters on a Redis that is slow or lost", () =
     expect(await inStore()).toEqual({ settled: 0, held: 25 });
     // What is given back may be used by either.
     expect(await one.store.reserve([charge(1, 25)], 1)).toMatchObject({ ok: false });
+  });
+
+  test("a second outage begins with what was left then, not with what was used in the first", async () => {
+    for (let outage = 0; outage < 2; outage++) {
+      one.line.holdCommands();
+      await one.clock.advance(700);
+      const room: boolean[] = [];
+      for (let i = 0; i < 12; i++) room.push((await one.store.reserve([{ ...charge(1, 20), certain: true }], 1)).ok);
+      // Half of twenty; then half of the ten that this leaves.
+      expect(room.filter(Boolean).length).toBe(outage === 0 ? 10 : 5);
+      await one.recover();
+    }
+    expect(await inStore()).toEqual({ settled: 15, held: 0 });
   });
 
   test("what a dead replica holds is dropped; one that was only paused holds it again, and settles it", async () => {
@@ -309,7 +323,7 @@ describeWith("redis", hasRedis, "counters on a Redis that is slow or lost", () =
             "lose" as const,
           ),
           who: nat(1),
-          amount: nat(1),
+          amount: nat(4),
         }),
       },
       { weight: 3, arbitrary: record({ kind: constantFrom("wait" as const), who: nat(1), amount: nat(3) }) },
@@ -339,6 +353,7 @@ describeWith("redis", hasRedis, "counters on a Redis that is slow or lost", () =
             await first.by.giveUp();
             await settleOne(first, amount);
           } else if (kind === "wait") await replica.clock.advance(amount * 200);
+          else if (kind === "holdCommands" || kind === "holdAnswers") replica.line[kind](amount);
           else replica.line[kind]();
         }
         for (const { line, clock } of pair) {
