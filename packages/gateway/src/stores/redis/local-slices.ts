@@ -5,7 +5,11 @@ import { counterName } from "./counter-name.ts";
 /** What a counter of all replicas said last. */
 interface Seen extends Balance {
   readonly atMs: number;
+  /** Of what was held, this replica's holds that have ended since: room that is its own. */
+  freed: number;
 }
+
+type SeenNow = Omit<Seen, "atMs">;
 
 /** This replica's place among the living ones, from 0, and how many they are. */
 export interface Share {
@@ -27,11 +31,14 @@ const askAgainMs = 1_000;
 export class LocalSlices {
   readonly #seen = new Map<string, Seen>();
   #here = new MemoryCounterStore();
+  /** Charges that were reserved here; all others were seen by the store. */
+  #reservedHere = new WeakSet<Charge>();
   #share: Share = { place: 0, replicas: 1 };
 
   /** Begins to count anew: what was counted before is in the store, and seen. */
   begin(): void {
     this.#here = new MemoryCounterStore();
+    this.#reservedHere = new WeakSet();
   }
 
   setShare(share: Share): void {
@@ -40,7 +47,7 @@ export class LocalSlices {
 
   see(name: string, { settled, held }: Balance, atMs: number): void {
     this.#seen.delete(name);
-    this.#seen.set(name, { settled, held, atMs });
+    this.#seen.set(name, { settled, held, atMs, freed: 0 });
     if (this.#seen.size <= maxSeen) return;
     const oldest = this.#seen.keys().next();
     if (oldest.done !== true) this.#seen.delete(oldest.value);
@@ -50,6 +57,7 @@ export class LocalSlices {
     const sliced = charges.map((charge) => ({ ...charge, limit: this.#slice(charge, nowMs) }));
     const reserved = this.#here.reserve(sliced, nowMs);
     if (reserved.ok) {
+      for (const charge of charges) this.#reservedHere.add(charge);
       const balances = charges.map(({ account, window }) => this.read(account, window, nowMs));
       return { ok: true, reservation: { charges, atMs: nowMs, balances } };
     }
@@ -61,8 +69,13 @@ export class LocalSlices {
   }
 
   settle(reservation: Reservation, actuals: readonly number[], nowMs: number): readonly Balance[] {
-    this.#here.settle(reservation, actuals);
-    return reservation.charges.map(({ account, window }) => this.read(account, window, nowMs));
+    const { charges, atMs } = reservation;
+    for (const [i, charge] of charges.entries()) {
+      const actual = actuals[i] ?? 0;
+      if (this.#reservedHere.has(charge)) this.#here.settle({ charges: [charge], atMs, balances: [] }, [actual]);
+      else if (!charge.certain) this.#endSeen(charge, actual, atMs);
+    }
+    return charges.map(({ account, window }) => this.read(account, window, nowMs));
   }
 
   book(account: string, window: CountWindow, amount: number, atMs: number): void {
@@ -73,7 +86,7 @@ export class LocalSlices {
   read(account: string, window: CountWindow, nowMs: number): Balance {
     const seen = this.#seenNow(account, window, nowMs);
     const here = this.#here.read(account, window, nowMs);
-    return { settled: Math.max(0, seen.settled + here.settled), held: Math.max(0, seen.held + here.held) };
+    return { settled: seen.settled + here.settled, held: Math.max(0, seen.held - seen.freed) + here.held };
   }
 
   #slice({ account, window, limit }: Charge, nowMs: number): number {
@@ -82,22 +95,26 @@ export class LocalSlices {
     const left = Math.max(0, limit - seen.settled - seen.held);
     const { place, replicas } = this.#share;
     const share = Math.floor(left / replicas) + (place < left % replicas ? 1 : 0);
-    // A hold of before the outage gives room when it ends, but only while it is counted as seen.
-    return seen.held > 0 ? share : share + Math.min(0, this.#here.read(account, window, nowMs).held);
+    return share + seen.freed;
   }
 
-  #seenNow(account: string, window: CountWindow, nowMs: number): Balance {
+  #endSeen({ account, window, amount }: Charge, actual: number, atMs: number): void {
+    const seen = this.#seen.get(counterName(account, window));
+    if (seen !== undefined) seen.freed = Math.min(seen.held, seen.freed + amount);
+    this.#here.book(account, window, actual, atMs);
+  }
+
+  #seenNow(account: string, window: CountWindow, nowMs: number): SeenNow {
     const seen = this.#seen.get(counterName(account, window));
     if (seen === undefined) return nothing;
     if (window.kind === "fixed") return seen;
     const ageMs = nowMs - seen.atMs;
     // The oldest of its 60 steps counts whole.
     const lastsMs = (window.lengthMs * 61) / 60;
-    return {
-      settled: ageMs <= lastsMs ? seen.settled : 0,
-      held: ageMs <= Math.max(lastsMs, longestHoldMs) ? seen.held : 0,
-    };
+    const settled = ageMs <= lastsMs ? seen.settled : 0;
+    if (ageMs > Math.max(lastsMs, longestHoldMs)) return { settled, held: 0, freed: 0 };
+    return { settled, held: seen.held, freed: seen.freed };
   }
 }
 
-const nothing: Balance = { settled: 0, held: 0 };
+const nothing: SeenNow = { settled: 0, held: 0, freed: 0 };
