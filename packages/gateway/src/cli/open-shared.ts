@@ -39,22 +39,21 @@ export async function openShared(settings: SharedSettings | undefined, deps: Sha
   const emptied: (() => void)[] = [];
   const replica = randomness.id();
   let isToldAway = false;
-  let why = "it did not answer yet";
   const tellSoon = (): (() => void) =>
     clock.after(tellAfterMs, () => {
       isToldAway = true;
-      const text = `Redis at ${place} does not answer (${why}): this replica goes by its own share of limits and budgets until it does.`;
+      const text = `Redis at ${place} does not answer (${redis?.counters.fault}): this replica goes by its own share of limits and budgets until it does.`;
       alert(new GatewayError("store_unavailable", text));
     });
   let cancelTelling = tellSoon();
-  const redis = await openSharedRedis({
+  let redis: SharedRedis | undefined;
+  redis = await openSharedRedis({
     ...settings,
     replica,
     clock,
-    changed(isBack, reason) {
+    changed(isBack) {
       cancelTelling();
       if (!isBack) {
-        why = reason;
         cancelTelling = tellSoon();
         return;
       }
@@ -66,6 +65,7 @@ export async function openShared(settings: SharedSettings | undefined, deps: Sha
       for (const listen of emptied) listen();
     },
   });
+  const { stop } = redis;
   return {
     ...redis,
     replica,
@@ -79,7 +79,7 @@ export async function openShared(settings: SharedSettings | undefined, deps: Sha
     },
     async stop() {
       cancelTelling();
-      await redis.stop();
+      await stop();
     },
   };
 }

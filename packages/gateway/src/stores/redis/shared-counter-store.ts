@@ -15,8 +15,8 @@ export interface SharedCounterDeps {
   /** Longest that a request waits. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** The store went away, with the reason, or is back. */
-  readonly changed?: (isUp: boolean, why: string) => void;
+  /** The store went away, or is back. */
+  readonly changed?: (isUp: boolean) => void;
   /** It is back and has lost everything, budgets too. */
   readonly emptied?: () => void;
 }
@@ -65,6 +65,7 @@ export class SharedCounterStore implements CounterStore {
   /** Accounts whose history comes from the ledger when the store has lost it. */
   readonly #claimed = new Set<string>();
   #isUp = false;
+  #fault = "it has not answered yet";
   #session = 0;
   #seq = 0;
   #hasJoined = false;
@@ -93,6 +94,11 @@ export class SharedCounterStore implements CounterStore {
 
   get isUp(): boolean {
     return this.#isUp;
+  }
+
+  /** Why it is away. */
+  get fault(): string {
+    return this.#fault;
   }
 
   /** Living replicas when this one last asked, and when that was (epoch milliseconds; 0 for never). */
@@ -232,7 +238,7 @@ export class SharedCounterStore implements CounterStore {
         landed(reply);
       }
     } catch (thrown) {
-      if (this.#flights.get(seq) === sent) this.#leave(thrown instanceof Error ? thrown.message : String(thrown));
+      if (this.#flights.get(seq) === sent) this.#leave(textOf(thrown));
     }
   }
 
@@ -342,6 +348,7 @@ export class SharedCounterStore implements CounterStore {
     if (this.#isStopped) return;
     const wasUp = this.#isUp;
     this.#isUp = false;
+    this.#fault = why;
     if (wasUp) this.#here.begin();
     const flights = [...this.#flights];
     this.#flights.clear();
@@ -350,7 +357,7 @@ export class SharedCounterStore implements CounterStore {
       flight.answerHere();
     }
     if (!wasUp) return;
-    this.#deps.changed?.(false, why);
+    this.#deps.changed?.(false);
     this.#retryLater();
   }
 
@@ -372,7 +379,8 @@ export class SharedCounterStore implements CounterStore {
     try {
       await this.#openSession();
       this.#pauseMs = firstPauseMs;
-    } catch {
+    } catch (thrown) {
+      this.#fault = textOf(thrown);
       if (clock.monotonicMs() - this.#lastHeardMs > silentMs) {
         this.#lastHeardMs = clock.monotonicMs();
         connection.reset();
@@ -422,7 +430,7 @@ export class SharedCounterStore implements CounterStore {
         );
     }
     this.#hasJoined = true;
-    this.#deps.changed?.(true, "");
+    this.#deps.changed?.(true);
     this.#syncLater();
     if (isEmptied) this.#deps.emptied?.();
   }
@@ -485,6 +493,8 @@ export class SharedCounterStore implements CounterStore {
     }
   }
 }
+
+const textOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
 /** At least one, which may be empty. */
 function batches(changes: readonly CounterChange[]): (readonly CounterChange[])[] {

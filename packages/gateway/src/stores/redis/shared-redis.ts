@@ -9,7 +9,7 @@ export interface SharedRedisOptions {
   readonly timeoutMs: number;
   readonly replica: string;
   readonly clock: Clock;
-  readonly changed: (isUp: boolean, why: string) => void;
+  readonly changed: (isUp: boolean) => void;
   readonly emptied: () => void;
 }
 
