@@ -9,7 +9,7 @@ export interface Script {
 /*
  * Keys, all under one hash tag, so that a cluster keeps them together and a script may touch several:
  *   {prefix}:live           sorted set: replica → when it was last heard, by the server's clock
- *   {prefix}:r:<replica>    hash: e = the session that may write; <seq % 1024> = seq of the operation done there last
+ *   {prefix}:r:<replica>    hash: e = the session that may write; <seq % 4096> = seq of the operation done there last
  *   {prefix}:h:<replica>    hash: account → what this replica holds there
  *   {prefix}:c:<account>    hash: s settled, h held by all; of a sliding window also n = newest step, and 61 steps
  *   {prefix}:touched        sorted set: account → when it changed last
@@ -41,7 +41,7 @@ end
 const session = `${base}
 local replica, seq = ARGV[1], ARGV[3]
 local mine = root .. 'r:' .. replica
-local slot = whole(number(seq) % 1024)
+local slot = whole(number(seq) % 4096)
 local known = redis.call('HMGET', mine, 'e', slot)
 if known[1] ~= ARGV[2] then return {'lost'} end
 -- Lets go of the steps that left a sliding window; returns the newest step and the step of this moment.
@@ -177,7 +177,7 @@ local mine = root .. 'r:' .. ARGV[1]
 if number(redis.call('HGET', mine, 'e')) > number(ARGV[2]) then return {'lost'} end
 local answer = {redis.call('EXISTS', mine)}
 for i = 3, #ARGV do
-  if redis.call('HGET', mine, whole(number(ARGV[i]) % 1024)) == ARGV[i] then answer[#answer + 1] = ARGV[i] end
+  if redis.call('HGET', mine, whole(number(ARGV[i]) % 4096)) == ARGV[i] then answer[#answer + 1] = ARGV[i] end
 end
 redis.call('HSET', mine, 'e', ARGV[2])
 redis.call('PEXPIRE', mine, dayMs)

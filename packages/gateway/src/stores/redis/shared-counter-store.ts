@@ -32,7 +32,7 @@ interface Flight {
 }
 
 /** More operations than this in flight mean that the store cannot keep up. */
-const maxFlights = 512;
+const maxFlights = 2_000;
 const syncMs = 500;
 /** A replica that was not heard for so long holds nothing any more. */
 const deadAfterMs = 12_000;
