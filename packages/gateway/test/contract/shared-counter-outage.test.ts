@@ -289,6 +289,21 @@ describeWith("redis", hasRedis, "counters on a Redis that is slow or lost", () =
       expect(await inStore("budget")).toEqual({ settled: 0, held: 0 });
     });
 
+    test("one that was taken for dead counts on when it is back, so nobody empties its counter", async () => {
+      await claim(one, "ledger");
+      one.store.book("budget", day, 50, 1);
+      one.store.booked("budget", "ledger");
+      await one.reserve(charge(1));
+      expect(await claim(other, "ledger")).toBe("booked");
+      await other.connection.command("ZREM", `{${prefix}}:live`, ...(await nameOf(one)));
+      await claim(other, "ledger");
+      other.store.unclaim("budget");
+      one.line.lose();
+      await one.recover();
+      await one.store.read("budget", day, 1);
+      expect(await claim(other, "ledger")).toBe("booked");
+    });
+
     test("another takes over from one that died over it", async () => {
       expect(await claim(one, "ledger")).toBe("begin");
       await one.store.stop();

@@ -42,6 +42,8 @@ const longestPauseMs = 2_000;
 const silentMs = 10_000;
 /** How long a replica that comes back waits for an answer. */
 const joinMs = 1_000;
+/** As in the script that claims. */
+const countingMs = 40 * 86_400_000;
 /** Changes in one script, which keeps the server from everything else. */
 const batchSize = 500;
 /** Clocks that differ by less are close enough. */
@@ -204,6 +206,12 @@ export class SharedCounterStore implements CounterStore {
 
   #budgetKey(account: string): string {
     return `{${this.#deps.prefix}}:b:${account}`;
+  }
+
+  #stayCounting(account: string): void {
+    const key = this.#budgetKey(account);
+    this.#quietly("HSET", key, `m:${this.#deps.replica}`, "1");
+    this.#quietly("PEXPIRE", key, String(countingMs));
   }
 
   #quietly(command: string, ...args: string[]): void {
@@ -419,6 +427,7 @@ export class SharedCounterStore implements CounterStore {
       await this.#tell(session, batch, forget);
       forget = false;
     }
+    if (this.#isStopped) throw new Error("this replica ends");
     // Sent before anything that comes after, on the same connection: no need to wait for its answer.
     this.#isUp = true;
     for (const batch of batches(this.#own.takeNew(clock.now(), true))) {
@@ -429,6 +438,8 @@ export class SharedCounterStore implements CounterStore {
           () => {},
         );
     }
+    // Others may have taken it for dead, and a budget for one that nobody counts.
+    if (this.#hasJoined && !isEmptied) for (const account of this.#claimed) this.#stayCounting(account);
     this.#hasJoined = true;
     this.#deps.changed?.(true);
     this.#syncLater();
