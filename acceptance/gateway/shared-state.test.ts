@@ -4,6 +4,7 @@ import { operator } from "../setup/admin.ts";
 import { type ChatBody, postChat } from "../setup/clients.ts";
 import { type GatewayProcess, startGateway } from "../setup/gateway-process.ts";
 import { askFor, budgetNamed, inputTokens, nanoCost, prices, pricing } from "../setup/money.ts";
+import { hasPostgres, startPostgres } from "../setup/postgres-server.ts";
 import { hasRedis, overhear, startRedis } from "../setup/redis-server.ts";
 import { testWith } from "../setup/requires.ts";
 import {
@@ -52,7 +53,7 @@ function group(config: Config, shared: Config["shared"] = {}) {
         pricing: pricing(),
         ...config,
         routing: { ...usual.routing, retriesPerTarget: 0, ...config.routing },
-        storage: { dir },
+        storage: { dir, ...config.storage },
         shared: { url: redis.url, prefix, timeoutMs: 1_000, ...shared },
       };
       const gateway = await startGateway({ config: whole, env: canaryEnv });
@@ -158,6 +159,33 @@ describe("while Redis answers", () => {
       }
     },
   );
+
+  const bothTest = hasPostgres
+    ? sharedTest
+    : (name: string, body: () => Promise<void>) => testWith("postgres", false, name, body);
+  bothTest("replicas on one database that start at once count what was spent before once", async () => {
+    const config: Config = {
+      budgets: { day: { scope: "total", limitUsd: 1 } },
+      storage: { url: (await startPostgres()).createDatabase() },
+      auth: { secret: "0123456789abcdef0123456789abcdef" },
+    };
+    const cost = nanoCost(prices.openai, inputTokens(short), 2);
+    const earlier = await group(config).start();
+    for (let i = 0; i < 3; i++) await (await postChat(earlier.url, short)).text();
+    await earlier.stop();
+    const replicas = group(config);
+    const both = await replicas.startAll(2);
+    for (const { url } of both) await (await postChat(url, short)).text();
+    for (const { call } of both) {
+      await vi.waitFor(async () => expect((await budgetNamed(call, "day")).spent).toBe(cost * 5), { timeout: 10_000 });
+    }
+    // A restart finds its part there.
+    await both[0]?.stop();
+    const again = await replicas.start();
+    await vi.waitFor(async () => expect((await budgetNamed(again.call, "day")).spent).toBe(cost * 5), {
+      timeout: 10_000,
+    });
+  });
 
   sharedTest("where a breaker opened, one failure is enough for the others; no prompt or key is told", async () => {
     const routing = { breaker: { failures: 3, cooldownMs: 60_000, minTries: 1_000 } };
