@@ -23,9 +23,10 @@ import type { ShadowResults } from "./pipeline/shadow-tally.ts";
 import type { AdmissionDeps } from "./policy/admission.ts";
 import { budgetBalances } from "./policy/budget-balances.ts";
 import { type ActiveBudget, BudgetBook } from "./policy/budget-book.ts";
-import { BudgetWatch } from "./policy/budget-watch.ts";
+import { BudgetWatch, noticeMark } from "./policy/budget-watch.ts";
 import { OverloadGate } from "./policy/overload-gate.ts";
 import { RateLimitBook } from "./policy/rate-limit-book.ts";
+import { LiveNews } from "./routing/live-news.ts";
 import { LiveState } from "./routing/live-state.ts";
 import { RoutingState } from "./routing/routing-state.ts";
 import { TryBudgets } from "./routing/try-budgets.ts";
@@ -65,11 +66,22 @@ export interface GatewayParts extends Snapshot {
   /** Looks up what the ledger keeps. */
   readonly findExchange?: ((id: string) => Promise<LedgerRow | undefined>) | undefined;
   readonly counters?: CounterStore;
+  /** What other replicas are told and asked; undefined where this is the only one. */
+  readonly replicas?: ReplicaNews | undefined;
   readonly meter?: SelfHostedMeter;
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly randomness?: Randomness;
   readonly adminApi?: (gateway: GatewayViews) => AdminApi;
+}
+
+/** The ways between replicas. */
+export interface ReplicaNews {
+  readonly replica: string;
+  /** Whether this replica is the first to come with this key within `ttlMs`; each is when nobody can tell. */
+  first(key: string, ttlMs: number): Promise<boolean>;
+  publish(text: string): void;
+  onNews(listen: (text: string) => void): void;
 }
 
 /** What the admin API shows of a running gateway. */
@@ -104,8 +116,8 @@ export interface Gateway {
   /** Of the config in force. */
   server(): ServerConfig;
   setRules(rules: StoredRules): void;
-  /** Called with each budget that begins to count, so that what was spent before is known. */
-  onBudgets(listen: (added: readonly ActiveBudget[]) => void): void;
+  /** Called with budgets that begin to count, so that what was spent before is known, and with those that are gone. */
+  onBudgets(listen: (added: readonly ActiveBudget[], gone: readonly ActiveBudget[]) => void): void;
   /** Readiness goes off; requests are still served. */
   startDraining(): void;
   /** Ends every running exchange with the error `draining`. */
@@ -128,11 +140,17 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const live = new LiveState(breakerLimits);
   live.spillCap.setCap(parts.catalogue.spill?.maxUsdPerHour);
   const meter = parts.meter ?? new SelfHostedMeter([]);
-  const budgets = new BudgetBook();
+  const { replicas } = parts;
+  const budgets = new BudgetBook([], { oneForAll: replicas !== undefined });
   const metrics = new PrometheusSink();
   const sinks: readonly Sink[] = [metrics, ...(parts.sinks ?? [])];
   const watch = new BudgetWatch((notice) => {
-    for (const sink of sinks) sink.budgetReached?.(notice);
+    const tell = (): void => {
+      for (const sink of sinks) sink.budgetReached?.(notice);
+    };
+    if (replicas === undefined) return tell();
+    const { key, ttlMs } = noticeMark(notice);
+    void replicas.first(key, ttlMs).then((isFirst) => isFirst && tell());
   });
   const limits = new RateLimitBook();
   const gate = new OverloadGate(parts.server, clock);
@@ -147,7 +165,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   };
   const instanceId = randomness.id();
   const open = new Map<Exchange, Promise<unknown>>();
-  const budgetListeners: ((added: readonly ActiveBudget[]) => void)[] = [];
+  const budgetListeners: ((added: readonly ActiveBudget[], gone: readonly ActiveBudget[]) => void)[] = [];
   let draining = false;
   let stored: StoredRules = { budgets: [], limits: [] };
   const track = (exchange: Exchange, settled: Promise<unknown>): void => {
@@ -193,12 +211,15 @@ export function buildGateway(parts: GatewayParts): Gateway {
     };
   };
   const setBudgets = (snapshot: Snapshot): void => {
-    const known = new Set(budgets.all.map(({ account }) => account));
+    const before = budgets.all;
+    const known = new Set(before.map(({ account }) => account));
     budgets.replace([...(snapshot.budgets ?? []), ...stored.budgets]);
     limits.replace([...(snapshot.limits ?? []), ...stored.limits]);
     watch.sweep(budgets.all.map(({ budget }) => budget));
     const added = budgets.all.filter(({ account }) => !known.has(account));
-    if (added.length > 0) for (const listen of budgetListeners) listen(added);
+    const kept = new Set(budgets.all.map(({ account }) => account));
+    const gone = before.filter(({ account }) => !kept.has(account));
+    if (added.length + gone.length > 0) for (const listen of budgetListeners) listen(added, gone);
   };
   const startScraper = ({ upstreams }: Snapshot): LoadScraper => {
     const scraper = new LoadScraper({
@@ -239,6 +260,9 @@ export function buildGateway(parts: GatewayParts): Gateway {
   let prober = startProber(current);
   let scraper = startScraper(current);
   setBudgets(current);
+  const deployments = (): readonly Deployment[] => current.catalogue.deployments;
+  const news = replicas && new LiveNews({ ...replicas, live, clock, deployments });
+  replicas?.onNews((text) => news?.receive(text));
 
   const views: GatewayViews = {
     upstreams: () => upstreamHealth(current.catalogue, live, clock),
@@ -312,7 +336,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     },
     onBudgets(listen) {
       budgetListeners.push(listen);
-      if (budgets.all.length > 0) listen(budgets.all);
+      if (budgets.all.length > 0) listen(budgets.all, []);
     },
     startDraining() {
       draining = true;
@@ -326,6 +350,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       while (open.size > 0) await Promise.allSettled(open.values());
     },
     async close() {
+      news?.stop();
       prober.stop();
       scraper.stop();
       await ledger.flush();

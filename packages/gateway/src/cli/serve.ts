@@ -19,11 +19,13 @@ import { FirstRunToken } from "./first-run-token.ts";
 import { followBudgets } from "./follow-budgets.ts";
 import { loadOrMakeConfig, type ServeOptions } from "./load.ts";
 import { makeKeyRing } from "./make-key-ring.ts";
+import { ledgerName, openShared } from "./open-shared.ts";
 import { openStores, type Stores } from "./open-stores.ts";
 import { Outputs } from "./outputs.ts";
 import { runGateway } from "./run-gateway.ts";
 import { RunningConfig } from "./running-config.ts";
 import { showJournal } from "./show-journal.ts";
+import { showShared } from "./show-shared.ts";
 import { StartError } from "./start-error.ts";
 import { StopSignals } from "./stop-signals.ts";
 
@@ -98,6 +100,8 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
     for (const warning of [...stores.warnings, ...resolved.warnings])
       log.logger.warn({ event: "config_warning" }, warning);
 
+    const inform = (text: string): void => log.logger.info({ event: "shared_state" }, text);
+    const shared = await openShared(resolved.shared, { clock, randomness, alert, inform });
     const ring = makeKeyRing(resolved.auth, stores.secret, clock);
     let gateway: Gateway | undefined;
     let booked = (): Promise<unknown> => Promise.resolve();
@@ -161,6 +165,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
         sinks: outputs.sinks,
         ledger: stores.ledger,
         findExchange: reports && ((id) => reports.exchange(id)),
+        ...(shared && { counters: shared.counters, replicas: shared }),
         meter,
         clock,
         randomness,
@@ -171,7 +176,9 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
       {
         async built(made) {
           gateway = made;
-          const history = await followBudgets(made, stores, ring, mirror, alert);
+          await shared?.ready();
+          const sharing = shared && { shared, ledger: ledgerName(storage, stores) };
+          const history = await followBudgets(made, stores, ring, mirror, alert, sharing);
           booked = history.booked;
           const upkeep =
             stores.reports &&
@@ -183,6 +190,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
               alert,
             });
           showJournal(made, stores);
+          if (shared !== undefined) showShared(made, shared);
           stopWork = () => {
             history.stop();
             upkeep?.stop();
@@ -193,6 +201,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
         },
         async stopped() {
           stopWork();
+          await shared?.stop();
           await stores.close();
           await loaded.simulated.stop();
         },
@@ -200,6 +209,7 @@ export async function serve(run: ServeRun, env: NodeJS.ProcessEnv, isTerminal: b
     );
     log.flush();
     const findings = [...loaded.findings, ...loaded.simulated.findings, ...stores.findings];
+    if (shared !== undefined) findings.push(shared.finding);
     const lines = {
       url: served.url,
       findings,

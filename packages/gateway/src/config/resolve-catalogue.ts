@@ -24,6 +24,7 @@ import { resolveBudgets, resolveLimits } from "./resolve-budgets.ts";
 import { NameResolver } from "./resolve-names.ts";
 import { resolveRoutingPolicy } from "./resolve-routing-policy.ts";
 import { resolveSecret } from "./resolve-secret.ts";
+import { resolveShared, type SharedSettings } from "./resolve-shared.ts";
 import { checkSharedSecret, resolveStorage, type StorageSettings, storageDir } from "./resolve-storage.ts";
 import { resolveUpstream } from "./resolve-upstream.ts";
 
@@ -43,6 +44,8 @@ export interface ResolvedConfig {
   readonly server: ServerConfig;
   readonly auth: ClientAuth;
   readonly storage: StorageSettings;
+  /** Undefined when this is the only replica. */
+  readonly shared: SharedSettings | undefined;
   readonly pricing: PricingConfig;
   readonly budgets: readonly Budget[];
   readonly limits: readonly RateLimit[];
@@ -172,6 +175,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
   checkAutoCloud(catalogue.autoCloud, notes);
   const storage = resolveStorage(config.storage, resolution);
   checkSharedSecret(storage, config.auth.secret !== undefined, resolution);
+  const shared = resolveShared(config.shared, resolution);
   const budgets = resolveBudgets(config, new Set(upstreams.map(({ upstream }) => upstream.provider)), resolution);
   const limits = resolveLimits(config, resolution);
   const webhooks = resolveWebhooks(config, resolution);
@@ -185,6 +189,7 @@ export function resolveCatalogue(config: FairleadConfig, options: ResolveOptions
     server: config.server,
     auth,
     storage,
+    shared,
     pricing: config.pricing,
     budgets,
     limits,

@@ -55,7 +55,8 @@ export interface CounterStore {
   reserve(charges: readonly Charge[], nowMs: number): Reserved | Promise<Reserved>;
   /**
    * Releases a reservation and books `actuals`, one per charge, to the windows it was reserved in. Call it exactly once for
-   * each charge; a reservation may be settled in parts, each with its own charges and the same `atMs`. Returns the balances afterwards, in the order of the charges.
+   * each charge, with the very objects that were reserved; a reservation may be settled in parts, each with its own charges and
+   * the same `atMs`. Returns the balances afterwards, in the order of the charges.
    */
   settle(reservation: Reservation, actuals: readonly number[]): readonly Balance[] | Promise<readonly Balance[]>;
   /** Books an amount without a reservation: what an earlier process spent in a window that still runs. */

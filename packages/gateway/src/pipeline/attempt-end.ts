@@ -105,6 +105,7 @@ export class AttemptEnd {
     const cool = (ms: number, reason: RoutingReason): void => {
       state.coolUntilMs = Math.max(state.coolUntilMs, nowMs + Math.min(ms, longCoolMs));
       state.coolReason = reason;
+      this.#live.onCooled?.(this.#target.id, Math.min(ms, longCoolMs), reason);
     };
     switch (error.code) {
       case "rate_limited":

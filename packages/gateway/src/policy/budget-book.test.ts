@@ -32,3 +32,13 @@ test("a budget that comes back, or is about something else, counts on a new acco
   }
   expect(seen.size).toBe(5);
 });
+
+test("where replicas share their counters, a budget has one account, the same in each, also when it comes back", () => {
+  const [one, other] = [new BudgetBook([], { oneForAll: true }), new BudgetBook([budget("day")], { oneForAll: true })];
+  one.replace([budget("other"), budget("day")]);
+  const account = other.all[0]?.account;
+  expect(one.all[1]?.account).toBe(account ?? "");
+  other.replace([]);
+  other.replace([budget("day")]);
+  expect(other.all[0]?.account).toBe(account ?? "");
+});

@@ -17,6 +17,7 @@ function countOf({ id, scope, window }: Budget): string {
 /**
  * All budgets that hold now, found by what they are about. Replaced as a whole; finding is synchronous, every attempt.
  * One that stays keeps its account; one that comes, also again, gets a new one, because its history is booked anew.
+ * With `oneForAll` a budget has one account, the same in every replica; whose history it includes is the store's to say.
  */
 export class BudgetBook {
   #all: readonly ActiveBudget[] = [];
@@ -25,7 +26,10 @@ export class BudgetBook {
   /** What was found for a key's own tags, which most requests have. */
   #found = new WeakMap<Principal, WeakMap<Deployment, readonly ActiveBudget[]>>();
 
-  constructor(budgets: readonly Budget[] = []) {
+  readonly #oneForAll: boolean;
+
+  constructor(budgets: readonly Budget[] = [], { oneForAll = false }: { readonly oneForAll?: boolean } = {}) {
+    this.#oneForAll = oneForAll;
     this.replace(budgets);
   }
 
@@ -37,7 +41,8 @@ export class BudgetBook {
     const accounts = new Map(this.#all.map(({ budget, account }) => [countOf(budget), account]));
     this.#all = budgets.map((budget) => {
       const count = countOf(budget);
-      return { budget, account: accounts.get(count) ?? `${count}#${++this.#begun}` };
+      const fresh = (): string => (this.#oneForAll ? count : `${count}#${++this.#begun}`);
+      return { budget, account: accounts.get(count) ?? fresh() };
     });
     this.#found = new WeakMap();
     this.#byScope = Map.groupBy(this.#all, ({ budget: { scope } }) => scopeName(scope.kind, scope.value));

@@ -6,11 +6,13 @@ import { countWindow } from "../ledger/budget-window.ts";
 import type { LedgerDatabase } from "../ledger/ledger-database.ts";
 import { MemoryCounterStore } from "../stores/memory/memory-counter-store.ts";
 import { BudgetBook } from "./budget-book.ts";
-import { BudgetHistory } from "./budget-history.ts";
+import { BudgetHistory, type HistoryClaims } from "./budget-history.ts";
 import { BudgetWatch } from "./budget-watch.ts";
 
+type ClaimAnswer = Awaited<ReturnType<HistoryClaims["claim"]>>;
+
 /** A history over a ledger whose every millisecond cost one nano-dollar. */
-function booking(more: { recovered?: Promise<void>; failures?: number } = {}) {
+function booking(more: { recovered?: Promise<void>; failures?: number; claims?: ClaimAnswer[] } = {}) {
   const clock = new FakeClock();
   const counters = new MemoryCounterStore();
   const asked: { fromMs: number; toMs: number }[] = [];
@@ -22,7 +24,14 @@ function booking(more: { recovered?: Promise<void>; failures?: number } = {}) {
     return [{ fromMs, cost: toMs - fromMs }];
   };
   const active = new BudgetBook([budget("day", { limit: fromDollars(1_000) })]).all;
+  const told: string[] = [];
+  const answers = more.claims;
+  const claims = answers && {
+    claim: async () => answers.shift() ?? "booked",
+    booked: (account: string) => void told.push(account),
+  };
   const history = new BudgetHistory({
+    claims,
     reports: { spent },
     recovered: more.recovered ?? Promise.resolve(),
     flush: async () => {},
@@ -37,7 +46,7 @@ function booking(more: { recovered?: Promise<void>; failures?: number } = {}) {
     const nowMs = clock.now();
     return counters.read(account, countWindow(budget("day").window, nowMs), nowMs).settled;
   };
-  return { clock, counters, asked, alerts, active, history, settled };
+  return { clock, counters, asked, alerts, active, history, settled, told };
 }
 
 test("a history ends when its budget began to count, however long earlier rows take to arrive", async () => {
@@ -71,4 +80,33 @@ test("a gateway that stops gives up waiting", async () => {
   it.history.stop();
   await booked;
   expect(it.clock.waiting).toBe(0);
+});
+
+test("of several replicas only the one that is told to books the history, and says when it is done", async () => {
+  const first = booking({ claims: ["begin"] });
+  await first.history.add(first.active);
+  expect([first.asked.length, first.told]).toEqual([1, first.active.map(({ account }) => account)]);
+  const later = booking({ claims: ["booked"] });
+  await later.history.add(later.active);
+  expect([later.asked.length, later.settled(), later.told]).toEqual([0, 0, []]);
+});
+
+test("a history that another replica is about to book, or that nobody can decide on, is asked for again, without alarm", async () => {
+  const it = booking({ claims: ["away", "wait", "book"] });
+  const beganMs = it.clock.now();
+  const booked = it.history.add(it.active);
+  await it.clock.advance(10_000);
+  await booked;
+  // Others counted meanwhile what was spent since it began.
+  expect(it.asked.map(({ toMs }) => toMs)).toEqual([beganMs]);
+  expect(it.alerts).toEqual([]);
+});
+
+test("a counter that was emptied gets everything up to then, also when the database comes later", async () => {
+  const it = booking({ claims: ["away", "begin", "book"], failures: 1 });
+  const beganMs = it.clock.now();
+  const booked = it.history.add(it.active);
+  await it.clock.advance(10_000);
+  await booked;
+  expect(it.asked.map(({ toMs }) => toMs)).toEqual([beganMs + 2_000]);
 });

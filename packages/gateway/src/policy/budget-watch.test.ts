@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { budget } from "../../test/fixtures/admission.ts";
 import type { BudgetNotice } from "../core/budget.ts";
-import { fromDollars } from "../core/money.ts";
+import { fromDollars, type NanoDollars } from "../core/money.ts";
 import { BudgetBook } from "./budget-book.ts";
-import { BudgetWatch } from "./budget-watch.ts";
+import { BudgetWatch, noticeMark } from "./budget-watch.ts";
 
 const dayMs = 86_400_000;
 const day = budget("day", { limit: fromDollars(10), notifyAt: [0.5, 0.8, 1] });
@@ -79,4 +79,24 @@ test("another scope or window is another account", () => {
     { ...day, limit: fromDollars(11) },
   ].map((one) => new BudgetBook([one]).all[0]?.account);
   expect(new Set(accounts).size).toBe(3);
+});
+
+test("a notice is one for all replicas, and another one in the next window and after another limit", () => {
+  const at = Date.UTC(2026, 0, 5, 12);
+  const day = { windowStartMs: Date.UTC(2026, 0, 5), at };
+  const mark = (more: object, notice: object = {}) =>
+    noticeMark({ budget: budget("day", more), threshold: 0.5, spent: 1 as NanoDollars, ...day, ...notice });
+  expect(mark({}, { at: at + 1 }).key).toBe(mark({}).key);
+  const others = [
+    mark({}, { threshold: 0.8 }),
+    mark({}, { windowStartMs: Date.UTC(2026, 0, 6) }),
+    mark({ limit: 7 as NanoDollars }),
+  ];
+  expect(new Set([mark({}), ...others].map(({ key }) => key)).size).toBe(4);
+  // It outlives its window, for requests that settle late.
+  expect(mark({}).ttlMs).toBe(13 * 3_600_000);
+  // Each replica sees a rolling window begin at another time.
+  const rolling = { window: { kind: "rolling", lengthMs: 7_200_000 } };
+  expect(mark(rolling, { windowStartMs: 5 })).toEqual(mark(rolling));
+  expect(mark(rolling).ttlMs).toBe(7_200_000);
 });

@@ -61,6 +61,18 @@ export class BudgetWatch {
   }
 }
 
+/** What is one notice for all replicas, and for how long: one of them is to tell it. */
+export function noticeMark({ budget, threshold, windowStartMs, at }: BudgetNotice): { key: string; ttlMs: number } {
+  const window = countWindow(budget.window, at);
+  const key = `notice:${keyOf(budget)}:${threshold}`;
+  // The windows of a rolling budget begin in each replica when it saw the threshold.
+  if (window.kind === "sliding") return { key, ttlMs: window.lengthMs };
+  return { key: `${key}:${windowStartMs}`, ttlMs: Math.max(0, window.endMs - at) + lateMs };
+}
+
+/** A request may settle after its window is over. */
+const lateMs = 3_600_000;
+
 /** A budget that was given another limit or window has its thresholds before it again. */
 function keyOf({ id, limit, window }: Budget): string {
   return `${id} ${limit} ${window.kind === "rolling" ? window.lengthMs : `${window.unit} ${window.timeZone}`}`;

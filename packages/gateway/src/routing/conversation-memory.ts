@@ -19,10 +19,18 @@ interface LastTurn {
 export class ConversationMemory {
   /** Least recently used first. */
   readonly #turns = new Map<number, LastTurn>();
+  /** Told of each turn that was served here. */
+  onNoted: ((conversation: number, target: DeploymentId, promptTokens: number) => void) | undefined;
 
   /** A hash of 0 is no conversation. */
   note(conversation: number, target: DeploymentId, promptTokens: number, atMs: number): void {
     if (conversation === 0) return;
+    this.adopt(conversation, target, promptTokens, atMs);
+    this.onNoted?.(conversation, target, promptTokens);
+  }
+
+  /** A turn that another replica served. */
+  adopt(conversation: number, target: DeploymentId, promptTokens: number, atMs: number): void {
     this.#turns.delete(conversation);
     this.#turns.set(conversation, { target, promptTokens, atMs });
     if (this.#turns.size <= maxConversations) return;

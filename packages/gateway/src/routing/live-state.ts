@@ -1,3 +1,4 @@
+import type { RoutingReason } from "@fairlead/contract/names";
 import type { Deployment, DeploymentId } from "../core/deployment.ts";
 import type { BreakerLimits } from "../core/gateway-model.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
@@ -33,6 +34,10 @@ export class LiveState {
   readonly #upstreams = new Map<string, UpstreamState>();
   readonly conversations = new ConversationMemory();
   readonly spillCap = new SpillCap();
+  /** Told each time a breaker opens, with the monotonic time until which it stays so. */
+  onOpened: ((target: DeploymentId, untilMs: number) => void) | undefined;
+  /** Told each time a target asked to be left alone. */
+  onCooled: ((target: DeploymentId, ms: number, reason: RoutingReason) => void) | undefined;
 
   constructor(breakerLimits: BreakerLimits) {
     this.#breakerLimits = breakerLimits;
@@ -42,7 +47,7 @@ export class LiveState {
     let state = this.#deployments.get(target.id);
     if (state === undefined) {
       state = {
-        breaker: new CircuitBreaker(this.#breakerLimits),
+        breaker: new CircuitBreaker(this.#breakerLimits, (untilMs) => this.onOpened?.(target.id, untilMs)),
         inFlight: 0,
         coolUntilMs: 0,
         coolReason: "rate_limited",
