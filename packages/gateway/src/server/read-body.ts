@@ -21,14 +21,14 @@ export async function readBody(request: Request, limits: BodyLimits, clock: Cloc
   const { maxBodyBytes, bodyTimeoutMs } = limits;
   const announced = Number(request.headers.get("content-length") ?? "");
   if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  if (request.body === null) return "";
   const inOnePiece = announced > 0 && announced <= onePieceBytes;
   // What cannot fit is refused before a byte of it is read. A large one holds only what came of it: a client that
   // announces much and sends little takes nobody's room.
   if (inOnePiece || !hold.fits(announced || 0)) hold.take(announced);
-  return inOnePiece
-    ? readWhole(request, bodyTimeoutMs, clock)
-    : readCounted(request.body.getReader(), limits, clock, hold);
+  // Before `body` is asked for: the runtime makes a stream with a buffer of its own of it, which lasts as long as the request.
+  if (inOnePiece) return readWhole(request, bodyTimeoutMs, clock);
+  if (request.body === null) return "";
+  return readCounted(request.body.getReader(), limits, clock, hold);
 }
 
 const gone = "The client closed the connection before its request was complete.";
