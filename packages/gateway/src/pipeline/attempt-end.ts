@@ -69,7 +69,7 @@ export class AttemptEnd {
     const nowMs = this.#end("success");
     if (nowMs === undefined) return;
     this.#report("success", nowMs);
-    this.#live.markServed(this.#target.upstream.name, nowMs);
+    this.#live.markServed(this.#target, nowMs);
   }
 
   /** The client left: nobody's fault. */
@@ -111,6 +111,7 @@ export class AttemptEnd {
         cool(error.detail.retryAfterMs ?? defaultCoolMs, "rate_limited");
         return;
       case "overloaded":
+        if (upstream.placement === "local") this.#live.readinessState(this.#target).demand.passedOver(nowMs);
         if (error.detail.retryAfterMs !== undefined) cool(error.detail.retryAfterMs, fullReason(this.#target));
         return;
       case "quota_exhausted":
@@ -123,8 +124,8 @@ export class AttemptEnd {
         cool(longCoolMs, "model_missing");
         return;
       case "model_loading":
-        if (upstream.health !== undefined) this.#live.markCold(upstream.name, nowMs);
-        else cool(error.detail.retryAfterMs ?? loadingCoolMs, "local_cold");
+        if (upstream.placement === "local") this.#loads(error.detail.retryAfterMs ?? loadingCoolMs, nowMs);
+        else cool(error.detail.retryAfterMs ?? loadingCoolMs, "cloud_down");
         return;
       // Only a probe finds out that such an upstream is back, so without one the breaker alone decides.
       case "unreachable":
@@ -136,5 +137,11 @@ export class AttemptEnd {
       default:
         return;
     }
+  }
+
+  /** Holds for this model alone: what else its server has may be there. */
+  #loads(forMs: number, nowMs: number): void {
+    this.#live.markLoading(this.#target, nowMs + Math.min(forMs, longCoolMs), nowMs);
+    this.#live.readinessState(this.#target).demand.passedOver(nowMs);
   }
 }

@@ -68,7 +68,12 @@ export async function attempt(
   const abort = new AbortController();
   const unlink = exchange.client.listen((reason) => abort.abort(reason));
   const { timeouts } = target.upstream;
-  const limits = prepared.streams ? timeouts : { ...timeouts, firstContentMs: timeouts.wholeMs };
+  const firstContentMs = !prepared.streams
+    ? timeouts.wholeMs
+    : deps.live.mayLoad(target, entry.startedMs)
+      ? timeouts.coldStartMs
+      : timeouts.firstContentMs;
+  const limits = { ...timeouts, firstContentMs };
   const watchdog = new Watchdog(clock, limits, {
     expired: (error) => abort.abort(error),
     doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
