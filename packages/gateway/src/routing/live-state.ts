@@ -159,7 +159,7 @@ export class LiveState {
     this.readinessState(target).noteServed(nowMs);
   }
 
-  /** One model answered that it is being loaded: its neighbours may serve all the same. Believed until `untilMs`. */
+  /** One model answered that it is being loaded: its neighbours may serve all the same. Believed until `untilMs` at most. */
   markLoading(target: Deployment, untilMs: number, nowMs: number): void {
     this.readinessState(target).noteLoading(untilMs);
     this.#upstream(target.upstream.name).lastAnswerMs = nowMs;

@@ -51,9 +51,10 @@ export class ReadinessState {
   /** Its server told of it; undefined where it does not. */
   noteLoad(load: ModelLoad | undefined): void {
     this.#load = load;
+    if (load === "loaded") this.#loadingUntilMs = 0;
   }
 
-  /** It answered that it is still being loaded; that is believed until `untilMs`. */
+  /** It answered that it is still being loaded; that is believed until `untilMs`, or its server says otherwise. */
   noteLoading(untilMs: number): void {
     this.#loadingUntilMs = Math.max(this.#loadingUntilMs, untilMs);
   }

@@ -12,7 +12,8 @@ export interface CallWakeHookDeps {
 }
 
 /**
- * Has a deployment's hook called, or called off; resolves when that was taken. What is bounded in time is ended then.
+ * Has a deployment's hook called, or called off; resolves when that was taken. A wake-up that is answered only when the model is
+ * there is left to the signal.
  * @throws GatewayError that names what went wrong, without a secret
  */
 export async function callWakeHook(
@@ -27,13 +28,13 @@ export async function callWakeHook(
   const ended = (): void => abort.abort(signal.reason);
   if (signal.aborted) ended();
   else signal.addEventListener("abort", ended, { once: true });
-  const cancel = clock.after(Math.min(hook.answersWithinMs ?? wake.timeoutMs, wake.timeoutMs), () => {
-    abort.abort(new GatewayError("connect_timeout", "The wake hook did not answer in time."));
-  });
+  const withinMs = hook.answersWithinMs ?? (action === "sleep" ? wake.timeoutMs : undefined);
+  const late = (): void => abort.abort(new GatewayError("connect_timeout", "The wake hook did not answer in time."));
+  const cancel = withinMs === undefined ? undefined : clock.after(Math.min(withinMs, wake.timeoutMs), late);
   try {
     await hook[action]?.(wake, { target, transport, signal: abort.signal });
   } finally {
-    cancel();
+    cancel?.();
     signal.removeEventListener("abort", ended);
   }
 }
