@@ -203,12 +203,13 @@ export class Waker {
         called = true;
       });
     for (let looks = 1; ; looks++) {
-      if (this.#units.get(unit.key) !== unit || stopped.aborted) {
+      const { upstream } = unit.targets[0]!;
+      if (this.#units.get(unit.key) !== unit || live.isDrained(upstream.name) || stopped.aborted) {
         this.#setPhase(unit, undefined);
-        ended();
+        this.#finish(unit, "failed");
+        abort.abort(new GatewayError("draining", "Nobody may use what is woken here any more."));
         break;
       }
-      const upstream = unit.targets[0]!.upstream;
       await this.#deps.probe(upstream);
       const nowMs = clock.monotonicMs();
       if (this.#isReady(unit)) {
