@@ -133,6 +133,20 @@ test("a wake-up that leads nowhere has failed: one alert, and pauses that double
   expect(gaps).toEqual([25, 45, 85]);
 });
 
+test("while somebody wanted it within the last minute, a failed wake-up is followed by another", async () => {
+  const it = rig({ timeoutMs: 5_000 });
+  it.waker.want(it.a);
+  await it.clock.advance(60_000);
+  expect(it.calls).toHaveLength(1);
+  it.live.readinessState(it.b).demand.passedOver(it.clock.monotonicMs());
+  await it.clock.advance(59_000);
+  expect(it.calls.length).toBeGreaterThan(1);
+  await it.clock.advance(60_000);
+  const { length } = it.calls;
+  await it.clock.advance(600_000);
+  expect(it.calls).toHaveLength(length);
+});
+
 test("a call that fails ends the wake-up at once, and what comes back by itself is ready all the same", async () => {
   const it = rig();
   it.server.fails = new Failure("upstream_error", "no");

@@ -31,6 +31,8 @@ export interface WakerDeps {
 /** How often a model that is being woken is probed. */
 const watchMs = 500;
 const tickMs = 1_000;
+/** How long a request that went elsewhere is a reason to wake the model. */
+const demandMs = 60_000;
 /** Pauses between wake-ups that fail double up to this. */
 const longestRetryMs = 600_000;
 /** Requests that may wait for one model; more go on as if they had no patience. */
@@ -300,11 +302,15 @@ export class Waker {
       unit.retryAtMs = 0;
       this.#setPhase(unit, undefined);
     }
+    const isCold = unit.targets.every((target) => !mayServe(live.readiness(target, nowMs)));
     if (isKeptWarm(unit.wake.keepWarm, clock.now())) {
-      const isCold = unit.targets.every((target) => !mayServe(live.readiness(target, nowMs)));
       if (isCold || unit.dozing !== undefined) this.#wake(unit);
       return;
     }
+    // Somebody who met it cold by surprise, or before a wake-up failed, still wants it.
+    const sinceMs = Math.max(unit.calledOffMs, nowMs - demandMs);
+    const wants = unit.targets.some((target) => (live.readinessState(target).demand.lastMs ?? 0) > sinceMs);
+    if (isCold && wants) this.#wake(unit);
     const { sleepAfterMs, sleeps } = unit.wake;
     const isBusy = unit.isWaking || unit.dozing !== undefined || !unit.isHeld;
     if (sleepAfterMs === undefined || isBusy || (sleeps && !isReady)) return;
