@@ -381,23 +381,31 @@ testWith(
   },
 );
 
-test("KEDA is told to activate a ScaledObject, and nobody else's activation is taken away", async () => {
-  const api = await startKubernetesApi();
-  const port = await freePort();
-  const later = laterServer();
-  api.scaledObjects.set("engine", { annotations: { team: "a" } });
-  api.changed = () => void later.start(port);
-  const tokenFile = tempFile("token", api.token);
-  const object = { kind: "ScaledObject", name: "engine", namespace: "models" } as const;
-  const wake = { type: "kubernetes", ...object, apiServer: api.url, tokenFile } as const;
-  const gpu = { preset: "vllm", baseUrl: `http://127.0.0.1:${port}/v1` } as const;
-  const { url, stop } = await gatewayWith({ wake, gpu });
-  await untilUpstream(url, "gpu", ({ readiness }) => readiness === "cold");
-  expect(await ask(url)).toMatchObject({ status: 200, target: "gpu/small" });
-  expect(api.scaledObjects.get("engine")?.annotations).toEqual({
-    team: "a",
-    "autoscaling.keda.sh/force-activation": "true",
-    "fairlead/activated": "true",
-  });
-  await stop();
-});
+test.each(["StatefulSet", "ScaledObject"] as const)(
+  "a %s that is scaled to zero is scaled up for one who waits",
+  async (kind) => {
+    const api = await startKubernetesApi();
+    const port = await freePort();
+    const later = laterServer();
+    api.replicas.set("statefulsets/engine", 0);
+    api.scaledObjects.set("engine", { annotations: { team: "a" } });
+    api.changed = () => void later.start(port);
+    const tokenFile = tempFile("token", api.token);
+    const object = { kind, name: "engine", namespace: "models" };
+    const wake = { type: "kubernetes", ...object, apiServer: api.url, tokenFile } as const;
+    const gpu = { preset: "vllm", baseUrl: `http://127.0.0.1:${port}/v1` } as const;
+    const { url, stop } = await gatewayWith({ wake, gpu });
+    await untilUpstream(url, "gpu", ({ readiness }) => readiness === "cold");
+    expect(await ask(url)).toMatchObject({ status: 200, target: "gpu/small" });
+    expect(api.replicas.get("statefulsets/engine")).toBe(kind === "StatefulSet" ? 1 : 0);
+    expect(api.scaledObjects.get("engine")?.annotations).toEqual({
+      team: "a",
+      ...(kind === "ScaledObject" && {
+        "autoscaling.keda.sh/force-activation": "true",
+        "fairlead/activated": "true",
+      }),
+    });
+    expect(api.calls.map(({ method }) => method)).toEqual(["GET", "PATCH"]);
+    await stop();
+  },
+);

@@ -111,7 +111,7 @@ export class AttemptEnd {
         cool(error.detail.retryAfterMs ?? defaultCoolMs, "rate_limited");
         return;
       case "overloaded":
-        if (upstream.placement === "local") this.#live.readinessState(this.#target).demand.passedOver(nowMs);
+        this.#passedOver(nowMs);
         if (error.detail.retryAfterMs !== undefined) cool(error.detail.retryAfterMs, fullReason(this.#target));
         return;
       case "quota_exhausted":
@@ -129,9 +129,11 @@ export class AttemptEnd {
         return;
       // Only a probe finds out that such an upstream is back, so without one the breaker alone decides.
       case "unreachable":
+        this.#passedOver(nowMs);
         if (upstream.health !== undefined && error.detail.refused) this.#live.markUnreachable(upstream.name);
         return;
       case "connect_timeout":
+        this.#passedOver(nowMs);
         if (upstream.health !== undefined) this.#live.markUnreachable(upstream.name);
         return;
       default:
@@ -142,6 +144,12 @@ export class AttemptEnd {
   /** Holds for this model alone: what else its server has may be there. */
   #loads(forMs: number, nowMs: number): void {
     this.#live.markLoading(this.#target, nowMs + Math.min(forMs, longCoolMs), nowMs);
+    this.#passedOver(nowMs);
+  }
+
+  /** The request still wants it, wherever it goes now. */
+  #passedOver(nowMs: number): void {
+    if (this.#target.upstream.placement !== "local") return;
     this.#live.readinessState(this.#target).demand.passedOver(nowMs);
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { gateway, hello, outcomeOf } from "../../test/fixtures/memory-gateway.ts";
 import { completion } from "../../test/fixtures/scripted-transport.ts";
+import { GatewayError } from "../core/errors.ts";
 import type { Wake } from "../core/wake.ts";
 import { Waker } from "../routing/waker.ts";
 
@@ -73,11 +74,23 @@ test("alone and without patience it is refused at once, and the model is woken f
   it.waker.stop();
 });
 
+test("beside a target that only looked unwell it waits as if alone, and asks that one in the end", async () => {
+  const it = rig({ patienceAloneMs: 5_000 });
+  it.live.markUnreachable("cloud");
+  const asked = it.ask(hello);
+  await it.clock.advance(4_000);
+  expect(it.transport.sent).toEqual([]);
+  await it.clock.advance(2_000);
+  const reply = await asked;
+  expect(reply.response.status).toBe(200);
+  expect(it.transport.sent.length).toBeGreaterThan(0);
+  it.waker.stop();
+});
+
 test("a client that leaves while it waits is settled as gone, without an attempt", async () => {
   const it = rig({ patienceMs: 10_000 });
   const asked = it.ask(hello);
   await it.clock.advance(1_000);
-  const { GatewayError } = await import("../core/errors.ts");
   it.exchange.client.hangUp(new GatewayError("client_gone", "The client closed the connection."));
   const reply = await asked;
   const record = await outcomeOf(it, reply);

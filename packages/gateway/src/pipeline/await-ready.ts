@@ -50,22 +50,25 @@ export function awaitReady(
   }
   const { patienceMs, patienceAloneMs } = wanted.upstream.wake;
   const ms = isAlone ? patienceAloneMs : patienceMs;
-  if (ms > 0) return wait({ question, decision, wanted, isAlone, ms }, exchange, waker, deps.deciding);
+  // One that only looked unwell may still serve, whatever becomes of the model.
+  const isLast = targets.every((target) => target.upstream.wake !== undefined && isOut(target, wakeable));
+  if (ms > 0) return wait({ question, decision, wanted, isLast, ms }, exchange, waker, deps.deciding);
   passedOver(wanted);
   waker.want(wanted);
-  return isAlone ? Promise.reject(loading(wanted, waker)) : undefined;
+  return isLast ? Promise.reject(loading(wanted, waker)) : undefined;
 }
 
 interface Wait {
   readonly question: Deciding;
   readonly decision: Decision;
   readonly wanted: Deployment;
-  readonly isAlone: boolean;
+  /** Nobody else could be asked, not even as a last resort. */
+  readonly isLast: boolean;
   readonly ms: number;
 }
 
 async function wait(
-  { question, decision, wanted, isAlone, ms }: Wait,
+  { question, decision, wanted, isLast, ms }: Wait,
   exchange: Exchange,
   waker: Waker,
   deps: DecideDeps,
@@ -74,7 +77,7 @@ async function wait(
   const startedMs = clock.monotonicMs();
   try {
     const end = await waker.ready(wanted, ms, client);
-    if (end !== "ready" && isAlone) throw loading(wanted, waker);
+    if (end !== "ready" && isLast) throw loading(wanted, waker);
     if (end !== "ready") deps.live.readinessState(wanted).demand.passedOver(clock.monotonicMs());
   } finally {
     exchange.waitedMs += clock.monotonicMs() - startedMs;
