@@ -133,10 +133,16 @@ export const wakeSchema = z
         kind: z
           .enum(["Deployment", "StatefulSet", "ScaledObject"])
           .default("Deployment")
-          .describe("What is scaled. A KEDA ScaledObject is held at `replicas` while it is needed."),
+          .describe("What is scaled. A KEDA ScaledObject is activated while it is needed (KEDA 2.18 or later)."),
         name: z.string().min(1).describe("Of the object."),
         namespace: z.string().min(1).optional().describe("Of the object; this pod's own unless given."),
-        replicas: z.number().int().min(1).max(1_000).default(1).describe("Woken to at least so many."),
+        replicas: z
+          .number()
+          .int()
+          .min(1)
+          .max(1_000)
+          .default(1)
+          .describe("Woken to at least so many; 1 for a ScaledObject, which has a minimum of its own."),
         apiServer: httpUrl.optional().describe("The cluster's API server; this pod's own unless given."),
         tokenFile: z
           .string()

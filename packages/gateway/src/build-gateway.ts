@@ -18,6 +18,7 @@ import { SelfHostedMeter } from "./ledger/self-hosted-meter.ts";
 import { type Clock, systemClock, waitingTimers } from "./lib/clock.ts";
 import { type Randomness, systemRandomness } from "./lib/ids.ts";
 import type { ChatDeps } from "./pipeline/handle-chat.ts";
+import { noteProbe } from "./pipeline/note-probe.ts";
 import { ShadowCopies } from "./pipeline/shadow-copies.ts";
 import type { ShadowResults } from "./pipeline/shadow-tally.ts";
 import type { AdmissionDeps } from "./policy/admission.ts";
@@ -26,10 +27,12 @@ import { type ActiveBudget, BudgetBook } from "./policy/budget-book.ts";
 import { BudgetWatch, noticeMark } from "./policy/budget-watch.ts";
 import { OverloadGate } from "./policy/overload-gate.ts";
 import { RateLimitBook } from "./policy/rate-limit-book.ts";
+import { demandByModel } from "./routing/demand-by-model.ts";
 import { LiveNews } from "./routing/live-news.ts";
 import { LiveState } from "./routing/live-state.ts";
 import { RoutingState } from "./routing/routing-state.ts";
 import { TryBudgets } from "./routing/try-budgets.ts";
+import { Waker } from "./routing/waker.ts";
 import { BodyMemory } from "./server/body-memory.ts";
 import { type AdminApi, type Connection, dataPlane } from "./server/data-plane.ts";
 import { upstreamHealth } from "./server/upstream-health.ts";
@@ -39,9 +42,10 @@ import { MemoryLedgerStore } from "./stores/memory/memory-ledger-store.ts";
 import { DecisionRing } from "./telemetry/decision-ring.ts";
 import type { Sink } from "./telemetry/sink.ts";
 import { LoadScraper } from "./upstreams/load-scraper.ts";
-import { type ProbeResult, Prober } from "./upstreams/prober.ts";
+import { Prober, probe } from "./upstreams/prober.ts";
 import { adoptServedModel } from "./upstreams/served-model.ts";
 import { FetchTransport, type Transport } from "./upstreams/transport.ts";
+import { callWakeHook } from "./upstreams/wake/call-wake-hook.ts";
 
 /** What a config makes of a gateway, resolved. Immutable; a reload brings another. */
 export interface Snapshot {
@@ -87,6 +91,8 @@ export interface ReplicaNews {
 /** What the admin API shows of a running gateway. */
 export interface GatewayViews {
   readonly upstreams: () => unknown;
+  /** Takes an upstream of one's own out of service, or back; false where there is none of this name. */
+  readonly setDrained: (upstream: string, isDrained: boolean) => boolean;
   readonly catalogue: () => Catalogue;
   /** The price of a deployment now; undefined when unpriced. */
   readonly priceOf: (target: Deployment) => Price | undefined;
@@ -182,6 +188,24 @@ export function buildGateway(parts: GatewayParts): Gateway {
     track,
   });
 
+  let current: Snapshot = parts;
+  const waker = new Waker({
+    live,
+    clock,
+    fraction: () => randomness.fraction(),
+    call: (action, target, wake, signal) => callWakeHook(action, target, wake, signal, { transport, clock }),
+    async probe(upstream) {
+      const result = await probe(upstream, { transport, clock });
+      const { deployments } = current.catalogue;
+      if (result.health === "ready") await adoptServedModel(upstream, { transport, clock, deployments });
+      noteProbe(upstream, result, live, deployments, clock.monotonicMs());
+    },
+    alert(error) {
+      for (const sink of sinks) sink.operatorAlert(error, "-");
+    },
+    singleFlight: replicas && ((key, ttlMs) => replicas.first(key, ttlMs)),
+  });
+
   const chatDeps = (snapshot: Snapshot): ChatDeps => {
     const prices = snapshot.prices ?? emptyPriceBook;
     const { reserve = "predicted", unpriced = "refuse" } = snapshot.pricing ?? {};
@@ -196,6 +220,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       shadows,
       transport,
       live,
+      waker,
       meter,
       instanceId,
       limits: snapshot.attemptLimits,
@@ -236,10 +261,14 @@ export function buildGateway(parts: GatewayParts): Gateway {
       transport,
       clock,
       fraction: randomness.fraction,
-      lastServedMs: (upstream) => live.lastServedMs(upstream),
+      // Of the model that served least lately: what a server tells of each is asked for that one.
+      lastServedMs: (upstream) =>
+        Math.min(
+          ...deployments.filter((each) => each.upstream.name === upstream).map((each) => live.lastServedMs(each)),
+        ),
       async found(upstream, result) {
-        if (result === "ready") await adoptServedModel(upstream, { transport, clock, deployments });
-        noteProbe(live, upstream, result, clock);
+        if (result.health === "ready") await adoptServedModel(upstream, { transport, clock, deployments });
+        noteProbe(upstream, result, live, deployments, clock.monotonicMs());
       },
     });
     prober.start(upstreams);
@@ -255,17 +284,23 @@ export function buildGateway(parts: GatewayParts): Gateway {
   }));
   metrics.watchBudgets(budgetStatus, () => budgets.all.map(({ budget }) => budget));
 
-  let current: Snapshot = parts;
   let chat = chatDeps(current);
   let prober = startProber(current);
   let scraper = startScraper(current);
+  waker.follow(current.catalogue.deployments);
   setBudgets(current);
+  metrics.watchDemand(() => demandByModel(current.catalogue.deployments, live, clock.monotonicMs()));
   const deployments = (): readonly Deployment[] => current.catalogue.deployments;
   const news = replicas && new LiveNews({ ...replicas, live, clock, deployments });
   replicas?.onNews((text) => news?.receive(text));
 
   const views: GatewayViews = {
     upstreams: () => upstreamHealth(current.catalogue, live, clock),
+    setDrained(name, isDrained) {
+      const isKnown = current.upstreams.some((upstream) => upstream.name === name && upstream.placement === "local");
+      if (isKnown) live.setDrained(name, isDrained);
+      return isKnown;
+    },
     catalogue: () => current.catalogue,
     priceOf: ({ upstream, model }) =>
       chat.accounts.prices.priceOf({ upstream: upstream.name, provider: upstream.provider, model }, clock.now()),
@@ -322,6 +357,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       Object.assign(breakerLimits, snapshot.breakerLimits, { windowMs: breakerLimits.windowMs });
       live.sweep(snapshot.catalogue.deployments);
       tryBudgets.sweep(new Set(snapshot.upstreams.map(({ name }) => name)));
+      waker.follow(snapshot.catalogue.deployments);
       live.spillCap.setCap(snapshot.catalogue.spill?.maxUsdPerHour);
       routing.follow(snapshot.catalogue);
       shadows.follow(snapshot.catalogue);
@@ -353,6 +389,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
       news?.stop();
       prober.stop();
       scraper.stop();
+      waker.stop();
       await ledger.flush();
       await ledger.close();
       for (const sink of sinks) await sink.close();
@@ -362,17 +399,3 @@ export function buildGateway(parts: GatewayParts): Gateway {
 }
 
 const noConnection: Connection = { address: () => undefined, rest: () => {} };
-
-function noteProbe(live: LiveState, upstream: Upstream, result: ProbeResult, clock: Clock): void {
-  switch (result) {
-    case "ready":
-      live.markReady(upstream.name, clock.monotonicMs());
-      return;
-    case "loading":
-      live.markCold(upstream.name, clock.monotonicMs());
-      return;
-    case "unreachable":
-      live.markUnreachable(upstream.name);
-      return;
-  }
-}

@@ -51,6 +51,7 @@ export function controlClient(url: string): ControlClient {
       await put("state", {
         healthy: true,
         sleeping: false,
+        wakeMs: 0,
         coldMs: 0,
         slots: null,
         tokensPerSecond: null,

@@ -12,7 +12,8 @@ const MAX_KEYED = 256;
 /** What the simulated engine is doing now: health, cold start, load, pace and counters. */
 export class EngineState {
   healthy = true;
-  sleeping = false;
+  /** How long a wake-up takes. */
+  wakeMs = 0;
   tokensPerSecond: number | null;
   firstTokenMs: number;
   overrides: MetricOverrides = {};
@@ -27,6 +28,8 @@ export class EngineState {
   readonly #queues = new Map<number, SlotQueue>();
   readonly #warmed = new Set<string>();
   #coldUntil = 0;
+  #isAsleep = false;
+  #awakeAt = Number.POSITIVE_INFINITY;
 
   constructor(slots: number | null, tokensPerSecond: number | null, firstTokenMs: number) {
     this.slots = new SlotQueue(slots ?? Number.POSITIVE_INFINITY);
@@ -37,6 +40,23 @@ export class EngineState {
   /** Milliseconds until the model is loaded; 0 when it is. */
   get coldForMs(): number {
     return Math.max(0, this.#coldUntil - performance.now());
+  }
+
+  /** Asleep, or with its model unloaded. */
+  get sleeping(): boolean {
+    return this.#isAsleep && performance.now() < this.#awakeAt;
+  }
+
+  set sleeping(asleep: boolean) {
+    this.#isAsleep = asleep;
+    this.#awakeAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Begins to wake, unless it does already; returns the milliseconds until it is awake. */
+  wake(): number {
+    if (!this.sleeping) return 0;
+    this.#awakeAt = Math.min(this.#awakeAt, performance.now() + this.wakeMs);
+    return Math.max(0, this.#awakeAt - performance.now());
   }
 
   setCold(ms: number): void {

@@ -54,6 +54,8 @@ export interface Page {
   readonly status: number;
   readonly body: Json;
   readonly contentType: string;
+  /** It is answered only then. */
+  readonly afterMs?: number;
 }
 
 /** One simulated API: its validation, its errors and its wire format. */

@@ -77,6 +77,11 @@ export async function serveGeneration(at: GenerationExchange, generation: Genera
 async function waitUntilWarm({ fault, state, flavour, signal }: GenerationExchange): Promise<void> {
   if (fault?.coldMs !== undefined) state.setColdOnce(fault.spec, fault.coldMs);
   if (!state.healthy) throw flavour.failure(503);
+  if (state.sleeping) {
+    // Only a call wakes this one; the others wake for the request.
+    if (flavour.name === "vllm") throw flavour.failure(503);
+    await pause(state.wake(), signal);
+  }
   if (state.coldForMs === 0) return;
   const refusal = flavour.loading();
   if (refusal !== null) throw refusal;

@@ -8,7 +8,7 @@ import type { FaultRules } from "./fault-rules.ts";
 import type { Flavour, RequestHead } from "./flavour.ts";
 import type { Hit, HitLog } from "./hit-log.ts";
 import { isObject, type Json, type JsonObject, parseJson, textOf } from "./json.ts";
-import { Gone } from "./pause.ts";
+import { Gone, pause } from "./pause.ts";
 import { RefusedRequest } from "./refused-request.ts";
 import { serveEarlyFault, serveGeneration } from "./serve-generation.ts";
 
@@ -87,6 +87,7 @@ async function answer(
   }
   const page = flavour.page(head, body, state);
   if (page === null) throw flavour.notFound(head);
+  if (page.afterMs !== undefined) await pause(page.afterMs, signal);
   const text = typeof page.body === "string" ? page.body : JSON.stringify(page.body);
   writer.head(page.status, { "content-type": page.contentType, "content-length": String(Buffer.byteLength(text)) });
   if (head.method !== "HEAD") await writer.text(text);

@@ -8,6 +8,8 @@ import type { ServerParts } from "./serve-request.ts";
 export interface StateChange {
   readonly healthy?: boolean;
   readonly sleeping?: boolean;
+  /** How long the next wake-ups take. */
+  readonly wakeMs?: number;
   readonly coldMs?: number;
   readonly slots?: number | null;
   readonly tokensPerSecond?: number | null;
@@ -19,6 +21,7 @@ export interface StateChange {
 export function applyState({ state }: ServerParts, change: StateChange): void {
   if (change.healthy !== undefined) state.healthy = change.healthy;
   if (change.sleeping !== undefined) state.sleeping = change.sleeping;
+  if (change.wakeMs !== undefined) state.wakeMs = change.wakeMs;
   if (change.coldMs !== undefined) state.setCold(change.coldMs);
   if (change.slots !== undefined) state.slots.setLimit(change.slots ?? Number.POSITIVE_INFINITY);
   if (change.tokensPerSecond !== undefined) state.tokensPerSecond = change.tokensPerSecond;

@@ -51,3 +51,40 @@ test("Ollama answers its status routes and has no metrics", async () => {
   expect(JSON.parse((await get("/api/ps")).text).models[0].context_length).toBe(8192);
   expect((await get("/metrics")).status).toBe(404);
 });
+
+const post = async (path: string, body?: unknown): Promise<{ status: number; text: string }> => {
+  const json = body === undefined ? {} : { body: JSON.stringify(body) };
+  const response = await fetch(simulator.url + path, { method: "POST", ...json });
+  return { status: response.status, text: await response.text() };
+};
+const chat = { model: "m", messages: [{ role: "user", content: "[[sim:tokens=1]]" }] };
+
+test("vLLM that sleeps stays healthy, refuses work, and takes its time to wake", async () => {
+  const get = await start("vllm");
+  await post("/sleep?level=1");
+  expect([(await get("/health")).status, (await get("/is_sleeping")).text]).toEqual([200, '{"is_sleeping":true}']);
+  expect((await post("/v1/chat/completions", chat)).status).toBe(503);
+  simulator.setState({ wakeMs: 60 });
+  await post("/wake_up?tags=weights");
+  expect((await get("/is_sleeping")).text).toBe('{"is_sleeping":true}');
+  const began = performance.now();
+  expect((await post("/wake_up")).status).toBe(200);
+  expect(performance.now() - began).toBeGreaterThan(50);
+  expect((await get("/is_sleeping")).text).toBe('{"is_sleeping":false}');
+  expect((await post("/v1/chat/completions", chat)).status).toBe(200);
+});
+
+test("Ollama loads a model for a call without a prompt, and for the request that needs it", async () => {
+  const get = await start("ollama");
+  const loaded = async () => JSON.parse((await get("/api/ps")).text).models.length;
+  expect(JSON.parse((await post("/api/generate", { model: "m", keep_alive: 0 })).text).done_reason).toBe("unload");
+  expect(await loaded()).toBe(0);
+  simulator.setState({ wakeMs: 60 });
+  expect(JSON.parse((await post("/api/generate", { model: "m" })).text).done_reason).toBe("load");
+  expect(await loaded()).toBe(1);
+  simulator.setState({ sleeping: true });
+  const began = performance.now();
+  expect((await post("/v1/chat/completions", chat)).status).toBe(200);
+  expect([performance.now() - began > 50, await loaded()]).toEqual([true, 1]);
+  expect((await post("/api/generate", { model: "other" })).status).toBe(404);
+});

@@ -37,6 +37,8 @@ export interface AdminDeps {
   readonly ledger: AdminLedger;
   /** Plain data, as it is shown. */
   readonly upstreams: () => unknown;
+  /** Takes an upstream of one's own out of service, or back; false where there is none of this name. */
+  readonly setDrained: (upstream: string, isDrained: boolean) => boolean;
   readonly prices: () => unknown;
   readonly models: () => readonly ShownModel[];
   /** Every name of a strategy in force. */

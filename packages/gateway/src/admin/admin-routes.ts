@@ -9,6 +9,7 @@ import { auditRoutes } from "./routes/audit-routes.ts";
 import { budgetRoutes } from "./routes/budget-routes.ts";
 import { configRoutes } from "./routes/config-routes.ts";
 import { credentialRoutes } from "./routes/credential-routes.ts";
+import { drainRoutes } from "./routes/drain-routes.ts";
 import { experimentRoutes } from "./routes/experiment-routes.ts";
 import { keyRoutes } from "./routes/key-routes.ts";
 import { ledgerRoutes } from "./routes/ledger-routes.ts";
@@ -36,6 +37,7 @@ export function adminRoutes(deps: AdminDeps): readonly AdminRoute[] {
     ...experimentRoutes(deps),
     ...ledgerRoutes(deps),
     ...statusRoutes(deps),
+    ...drainRoutes(deps),
     ...configRoutes(deps),
     ...credentialRoutes(deps),
     ...auditRoutes(deps),

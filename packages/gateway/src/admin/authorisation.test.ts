@@ -55,6 +55,8 @@ const table: Readonly<Record<string, Role | "public">> = {
   "GET /admin/v1/ledger/export": "viewer",
   "POST /admin/v1/ledger/reprice": "admin",
   "GET /admin/v1/upstreams": "viewer",
+  "POST /admin/v1/upstreams/:name/drain": "admin",
+  "POST /admin/v1/upstreams/:name/resume": "admin",
   "GET /admin/v1/prices": "viewer",
   "GET /admin/v1/config": "viewer",
   "POST /admin/v1/config/validate": "owner",

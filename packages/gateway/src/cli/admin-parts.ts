@@ -100,6 +100,7 @@ export function adminApi(parts: AdminParts): (views: GatewayViews) => AdminApi {
         reference: () => views.prices().reference,
       },
       upstreams: views.upstreams,
+      setDrained: views.setDrained,
       prices: () => shownPrices(views),
       models: () => shownModels(views),
       strategies: () => [...views.catalogue().strategies.keys(), ...Object.keys(strategyAliases)],

@@ -26,7 +26,8 @@ function realPath(path: string): string {
   }
 }
 
-function isBelow(path: string, dir: string): boolean {
+/** Whether a path leads into a folder, also through links. */
+export function isBelow(path: string, dir: string): boolean {
   const way = relative(realPath(dir), realPath(path));
   return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }

@@ -13,6 +13,7 @@ import { presetFault } from "./preset-fault.ts";
 import { missing, type Resolution } from "./resolution.ts";
 import { headerNameFault, resolveHeaders } from "./resolve-headers.ts";
 import { resolveSecret } from "./resolve-secret.ts";
+import { resolveWake } from "./resolve-wake.ts";
 
 /** An upstream with everything it serves, in the order of the config. */
 export interface ResolvedUpstream {
@@ -161,7 +162,8 @@ function makeUpstream(name: string, config: UpstreamConfig, resolution: Resoluti
     routesItself: preset?.routesItself ?? false,
     simulated,
   };
-  const upstream = { ...base, health: resolveHealth(config, base, preset) };
+  const probed = { ...base, health: resolveHealth(config, base, preset) };
+  const upstream = { ...probed, wake: resolveWake(config.wake, probed, resolution) };
   warnAboutPlainHttp(upstream, resolution);
   return upstream;
 }

@@ -1,6 +1,7 @@
 import type { Capability, EngineName, Placement, ProtocolName } from "@fairlead/contract/names";
 import type { Brand } from "../lib/brand.ts";
 import type { Secret } from "../lib/secret.ts";
+import type { Wake } from "./wake.ts";
 
 /** `<upstream>/<model>`: the identity of a deployment in headers, metrics, live state and config. */
 export type DeploymentId = Brand<string, "DeploymentId">;
@@ -62,6 +63,8 @@ export interface Upstream {
   readonly proxy: string | undefined;
   readonly timeouts: Timeouts;
   readonly health: HealthProbe | undefined;
+  /** How what it serves is woken; undefined where nobody said. */
+  readonly wake?: Wake | undefined;
   /** Present where the hour is paid for and not the token. */
   readonly cost: SelfHostedCost | undefined;
   /** It understands `provider`, `models` and `route` in the body itself. */

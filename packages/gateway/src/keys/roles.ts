@@ -13,6 +13,7 @@ const lowestRole = {
   "savings.read": "viewer",
   "experiments.read": "viewer",
   "upstreams.read": "viewer",
+  "upstreams.write": "admin",
   "prices.read": "viewer",
   "decisions.read": "viewer",
   "ledger.export": "viewer",

@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
+import { deployment } from "../../test/fixtures/deployments.ts";
+import { features } from "../../test/fixtures/features.ts";
 import { gateway, hello, helloStream } from "../../test/fixtures/memory-gateway.ts";
 import { answer, completion, forever, frames, type Piece, stream } from "../../test/fixtures/scripted-transport.ts";
+import { exclusionReason } from "../routing/exclusion-reason.ts";
 
 function rig(...pieces: Piece[]) {
   const test = gateway({ local: [stream(...pieces)] });
@@ -89,4 +92,18 @@ test("an upstream's fault counts as an error, a client's does not", async () => 
     const state = live.deployment(local);
     expect([state.latency.errorRate(clock.monotonicMs()), state.inFlight]).toEqual([rate, 0]);
   }
+});
+
+test("a model that is being loaded is left out for a while, and nothing else of its server", async () => {
+  const loading = answer(503, { error: { message: "Loading model", type: "unavailable_error", code: 503 } });
+  const it = gateway({ local: [loading] });
+  const neighbour = deployment(it.local.upstream, "neighbour");
+  const reply = await it.ask(hello);
+  expect(reply.response.headers.get("x-router-fallback")).toBe("local/small;model_loading");
+  const nowMs = it.clock.monotonicMs();
+  const reason = (target: typeof neighbour, atMs: number) =>
+    exclusionReason(target, new Set(), features(), it.live, atMs);
+  expect([reason(it.local, nowMs), reason(neighbour, nowMs)]).toEqual(["local_cold", undefined]);
+  expect(reason(it.local, nowMs + 60_000)).toBeUndefined();
+  expect(it.live.demand(it.local, nowMs)).toBe(1);
 });

@@ -69,7 +69,7 @@ export class AttemptEnd {
     const nowMs = this.#end("success");
     if (nowMs === undefined) return;
     this.#report("success", nowMs);
-    this.#live.markServed(this.#target.upstream.name, nowMs);
+    this.#live.markServed(this.#target, nowMs);
   }
 
   /** The client left: nobody's fault. */
@@ -112,6 +112,7 @@ export class AttemptEnd {
         cool(error.detail.retryAfterMs ?? defaultCoolMs, "rate_limited");
         return;
       case "overloaded":
+        this.#passedOver(nowMs);
         if (error.detail.retryAfterMs !== undefined) cool(error.detail.retryAfterMs, fullReason(this.#target));
         return;
       case "quota_exhausted":
@@ -124,18 +125,32 @@ export class AttemptEnd {
         cool(longCoolMs, "model_missing");
         return;
       case "model_loading":
-        if (upstream.health !== undefined) this.#live.markCold(upstream.name, nowMs);
-        else cool(error.detail.retryAfterMs ?? loadingCoolMs, "local_cold");
+        if (upstream.placement === "local") this.#loads(error.detail.retryAfterMs ?? loadingCoolMs, nowMs);
+        else cool(error.detail.retryAfterMs ?? loadingCoolMs, "cloud_down");
         return;
       // Only a probe finds out that such an upstream is back, so without one the breaker alone decides.
       case "unreachable":
+        this.#passedOver(nowMs);
         if (upstream.health !== undefined && error.detail.refused) this.#live.markUnreachable(upstream.name);
         return;
       case "connect_timeout":
+        this.#passedOver(nowMs);
         if (upstream.health !== undefined) this.#live.markUnreachable(upstream.name);
         return;
       default:
         return;
     }
+  }
+
+  /** Holds for this model alone: what else its server has may be there. */
+  #loads(forMs: number, nowMs: number): void {
+    this.#live.markLoading(this.#target, nowMs + Math.min(forMs, longCoolMs), nowMs);
+    this.#passedOver(nowMs);
+  }
+
+  /** The request still wants it, wherever it goes now. */
+  #passedOver(nowMs: number): void {
+    if (this.#target.upstream.placement !== "local") return;
+    this.#live.readinessState(this.#target).demand.passedOver(nowMs);
   }
 }

@@ -75,10 +75,12 @@ function begin({ target, entry }: Try, exchange: Exchange): Attempt {
 }
 
 /** Its limits: the route's, else the upstream's. An answer that is not streamed shows nothing before its end. */
-function limitsOf({ target, prepared, rules }: Try): Timeouts {
+function limitsOf({ target, prepared, rules }: Try, mayLoad: boolean): Timeouts {
   const { timeouts } = target.upstream;
   const limits = rules === undefined ? timeouts : { ...timeouts, ...rules.timeouts };
-  return prepared.streams ? limits : { ...limits, firstContentMs: limits.wholeMs };
+  const { firstContentMs, coldStartMs, wholeMs } = limits;
+  const usualMs = prepared.streams ? firstContentMs : wholeMs;
+  return { ...limits, firstContentMs: mayLoad ? Math.max(usualMs, coldStartMs) : usualMs };
 }
 
 /**
@@ -94,7 +96,7 @@ export async function attempt(one: Try, exchange: Exchange, deps: AttemptDeps): 
   const abort = new AbortController();
   const unlink = exchange.client.listen((reason) => abort.abort(reason));
   const unstop = one.stop.listen((reason) => abort.abort(reason));
-  const watchdog = new Watchdog(clock, limitsOf(one), {
+  const watchdog = new Watchdog(clock, limitsOf(one, deps.live.mayLoad(target, entry.startedMs)), {
     expired: (error) => abort.abort(error),
     doubted: () => reach(target.upstream, entry.startedMs, deps, abort.signal, () => watchdog.connected()),
   });

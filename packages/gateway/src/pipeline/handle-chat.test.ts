@@ -86,6 +86,7 @@ test("a target that takes no connection, sends no content or falls silent is lef
       cloud: [stream(frames.role, frames.text("ok"), frames.finish, frames.done)],
     });
     it.transport.reach = () => forever;
+    it.live.markServed(it.local, it.clock.monotonicMs());
     const pending = it.ask(helloStream);
     await it.clock.advance(9_000);
     const reply = await pending;

@@ -11,6 +11,7 @@ import { Admission, type AdmissionDeps } from "../policy/admission.ts";
 import type { OverloadGate } from "../policy/overload-gate.ts";
 import { readPriority } from "../policy/read-priority.ts";
 import { readTags } from "../policy/read-tags.ts";
+import { type AwaitReadyDeps, awaitReady } from "./await-ready.ts";
 import { beginning } from "./beginning.ts";
 import { Continuation } from "./continue-stream.ts";
 import { type DecideDeps, type Deciding, decide, deciding, keysWish } from "./decide.ts";
@@ -25,7 +26,7 @@ import { type Accounts, type Settlement, settle } from "./settlement.ts";
 import type { DrawnRequest, ShadowCopies } from "./shadow-copies.ts";
 
 /** What handling a chat request needs; one per config snapshot. */
-export interface ChatDeps extends AttemptLoopDeps, OpenDeps {
+export interface ChatDeps extends AttemptLoopDeps, OpenDeps, AwaitReadyDeps {
   readonly deciding: DecideDeps;
   readonly admission: AdmissionDeps;
   readonly accounts: Accounts;
@@ -89,7 +90,14 @@ export async function handleChat(
       begin: (target, entry) => deps.accounts.ledger.begin(beginning(exchange, entry, target)),
     };
     const drawn = deps.shadows?.draw(question, request, exchange, deps);
-    const attempts = runAttempts(run, decision, exchange, deps);
+    const ready = awaitReady(question, decision, exchange, deps);
+    const attempts =
+      ready === undefined
+        ? runAttempts(run, decision, exchange, deps)
+        : ready.then((again) => {
+            exchange.decision = again;
+            return runAttempts(run, again, exchange, deps);
+          });
     return chat.stream
       ? await replyStream(attempts, run, exchange, deps, drawn)
       : replyWhole(await attempts, exchange, open, deps, drawn);

@@ -28,8 +28,30 @@ function ruled(
   const it = gateway(scripts, more);
   const names = it.catalogue.names as Map<string, unknown>;
   names.set("local", { ...it.catalogue.names.get("local"), rules: { ...noRules, ...rules } });
+  // Seen loaded: no cold start is allowed for.
+  it.live.markServed(it.local, it.clock.monotonicMs());
   return it;
 }
+
+test("a model that may have to be loaded first gets its cold-start allowance in place of the usual limit", async () => {
+  const it = gateway({ local: [hang] }, {}, undefined, {
+    local: {
+      timeouts: {
+        connectMs: 1_000,
+        firstContentMs: 1_000,
+        coldStartMs: 9_000,
+        wholeMs: 1_000,
+        idleMs: 60_000,
+        totalMs: 60_000,
+      },
+    },
+  });
+  const pending = it.ask(hello);
+  await it.clock.advance(8_999);
+  expect(it.transport.sent).toHaveLength(1);
+  await it.clock.advance(1_001);
+  expect((await pending).response.status).toBe(200);
+});
 
 const filtered: Script = answer(200, {
   id: "1",

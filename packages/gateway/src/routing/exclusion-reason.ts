@@ -2,6 +2,15 @@ import type { Capability, RoutingReason } from "@fairlead/contract/names";
 import type { Features } from "../core/decision.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { LiveState } from "./live-state.ts";
+import { mayServe, type Readiness } from "./readiness.ts";
+
+/** Why a local deployment that may not serve is out. */
+const unready: Readonly<Record<Exclude<Readiness, "unknown" | "ready">, RoutingReason>> = {
+  cold: "local_cold",
+  warming: "local_cold",
+  failed: "local_down",
+  draining: "local_draining",
+};
 
 /** What must hold beyond routing's own facts: why a target is out for this request, whatever its state. */
 export type TargetRule = (target: Deployment) => RoutingReason | undefined;
@@ -22,8 +31,7 @@ export function exclusionReason(
   const state = live.deployment(target);
   if (!state.breaker.admits(nowMs)) return "breaker_open";
   if (state.coolUntilMs > nowMs) return state.coolReason;
-  const readiness = live.readiness(target.upstream.name);
-  if (readiness !== "cold" && readiness !== "down") return undefined;
-  if (target.upstream.placement === "cloud") return "cloud_down";
-  return readiness === "cold" ? "local_cold" : "local_down";
+  const readiness = live.readiness(target, nowMs);
+  if (mayServe(readiness)) return undefined;
+  return target.upstream.placement === "cloud" ? "cloud_down" : unready[readiness];
 }

@@ -47,3 +47,53 @@ test("a conversation is where its last stream began or its last answer ended, bu
   live.begin(b, { ...work, streams: false }, 30).end("success", 10, 40);
   expect(uncached()).toEqual([150, 50]);
 });
+
+test("one model that is being loaded leaves its neighbours on the same server alone", () => {
+  const live = liveState();
+  live.markReady("gpu", 1_000);
+  live.markLoading(a, 3_000, 1_000);
+  expect([live.readiness(a, 2_999), live.readiness(b, 2_999)]).toEqual(["warming", "ready"]);
+  expect(live.readiness(a, 3_000)).toBe("ready");
+  live.markLoading(a, 9_000, 4_000);
+  live.markServed(a, 4_500);
+  expect(live.readiness(a, 5_000)).toBe("ready");
+  live.markLoading(a, 9_000, 5_000);
+  live.noteLoadOf(a, "loaded");
+  expect(live.readiness(a, 5_500)).toBe("ready");
+});
+
+test("what an upstream's probe says holds for all that it serves, and it is known since when", () => {
+  const live = liveState();
+  live.markCold("gpu", 1_000);
+  expect([live.readiness(a, 1_000), live.readiness(b, 1_000)]).toEqual(["cold", "cold"]);
+  live.markReady("gpu", 5_000);
+  expect([live.readiness(a, 5_000), live.readinessState(a).sinceMs]).toEqual(["ready", 5_000]);
+  expect([live.readiness(a, 9_000), live.readinessState(a).sinceMs]).toEqual(["ready", 5_000]);
+});
+
+test("a request may have to wait for a load where the model was never seen loaded, or not lately", () => {
+  const live = liveState();
+  const cloud = deployment(upstream("far", "cloud"), "big");
+  expect([live.mayLoad(a, 0), live.mayLoad(cloud, 0)]).toEqual([true, false]);
+  live.markServed(a, 1_000);
+  expect([live.mayLoad(a, 301_000), live.mayLoad(a, 301_001), live.mayLoad(b, 1_000)]).toEqual([false, true, true]);
+  // A server that tells is believed.
+  live.noteLoadOf(a, "loaded");
+  expect(live.mayLoad(a, 900_000)).toBe(false);
+  live.noteLoadOf(a, "unloaded");
+  expect([live.readiness(a, 900_000), live.mayLoad(a, 900_000)]).toEqual(["ready", true]);
+  live.noteLoadOf(a, "loaded");
+  live.markCold("gpu", 900_000);
+  expect(live.mayLoad(a, 900_000)).toBe(true);
+});
+
+test("a model's demand is who runs on it, who waits for it and who lately went elsewhere", () => {
+  const live = liveState();
+  const running = live.begin(a, work, 1_000);
+  live.readinessState(a).demand.passedOver(1_000);
+  const end = live.readinessState(a).demand.wait(1_000);
+  expect([live.demand(a, 1_000), live.demand(b, 1_000)]).toEqual([3, 0]);
+  running.end("success", 1, 2_000);
+  end();
+  expect([live.demand(a, 2_000), live.demand(a, 70_000)]).toEqual([1, 0]);
+});

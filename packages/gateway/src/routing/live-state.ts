@@ -6,20 +6,20 @@ import { ConversationMemory } from "./conversation-memory.ts";
 import type { DeploymentState, WorkAhead } from "./deployment-state.ts";
 import { type EngineFigures, EngineWatch } from "./engine-watch.ts";
 import { LatencyWindow } from "./latency-window.ts";
+import { type ModelLoad, mayServe, type Readiness, type UpstreamReadiness } from "./readiness.ts";
+import { ReadinessState } from "./readiness-state.ts";
 import { RunningAttempt } from "./running-attempt.ts";
 import { SpillCap } from "./spill-cap.ts";
 import { type Surroundings, TtftPredictor } from "./ttft-predictor.ts";
 
-/** What is known of an upstream's readiness. `unknown` (never asked) is treated as ready. */
-export type Readiness = "unknown" | "ready" | "cold" | "down";
-
 interface UpstreamState {
-  readiness: Readiness;
+  readiness: UpstreamReadiness;
   wasReady: boolean;
   lastAnswerMs: number;
-  lastServedMs: number;
   /** Of all its deployments. */
   inFlight: number;
+  /** An operator took it out of service. */
+  isDrained: boolean;
   readonly engine: EngineWatch;
 }
 
@@ -31,6 +31,7 @@ interface UpstreamState {
 export class LiveState {
   readonly #breakerLimits: BreakerLimits;
   readonly #deployments = new Map<DeploymentId, DeploymentState>();
+  readonly #readiness = new Map<DeploymentId, ReadinessState>();
   readonly #upstreams = new Map<string, UpstreamState>();
   readonly conversations = new ConversationMemory();
   readonly spillCap = new SpillCap();
@@ -106,8 +107,44 @@ export class LiveState {
     return this.#upstream(upstream).engine;
   }
 
-  readiness(upstream: string): Readiness {
+  /** What an upstream's own probe tells, for all that it serves. */
+  upstreamReadiness(upstream: string): UpstreamReadiness {
     return this.#upstream(upstream).readiness;
+  }
+
+  readiness(target: Deployment, nowMs: number): Readiness {
+    const { readiness, isDrained } = this.#upstream(target.upstream.name);
+    return this.readinessState(target).see(target, readiness, isDrained, nowMs);
+  }
+
+  /** What a deployment's readiness follows from beside its upstream, and who wants it. */
+  readinessState(target: Deployment): ReadinessState {
+    let state = this.#readiness.get(target.id);
+    if (state === undefined) {
+      state = new ReadinessState();
+      this.#readiness.set(target.id, state);
+    }
+    return state;
+  }
+
+  /** Whether the next request may have to wait for the model to be loaded. Only ever for one's own. */
+  mayLoad(target: Deployment, nowMs: number): boolean {
+    if (target.upstream.placement !== "local") return false;
+    return !mayServe(this.readiness(target, nowMs)) || this.readinessState(target).mayLoad(nowMs);
+  }
+
+  /** Requests that want the deployment now, also while it is cold: on it, waiting for it, and lately passed over. */
+  demand(target: Deployment, nowMs: number): number {
+    return this.deployment(target).inFlight + this.readinessState(target).demand.count(nowMs);
+  }
+
+  /** An operator takes an upstream out of service, or back into it. Running requests go on. */
+  setDrained(upstream: string, isDrained: boolean): void {
+    this.#upstream(upstream).isDrained = isDrained;
+  }
+
+  isDrained(upstream: string): boolean {
+    return this.#upstream(upstream).isDrained;
   }
 
   /** Monotonic time of the upstream's last answer of any kind; 0 for never. */
@@ -116,14 +153,26 @@ export class LiveState {
   }
 
   /** Monotonic time of the last request it served; 0 for never. */
-  lastServedMs(upstream: string): number {
-    return this.#upstream(upstream).lastServedMs;
+  lastServedMs(target: Deployment): number {
+    return this.readinessState(target).lastServedMs;
   }
 
   /** It served a request: the best proof of readiness there is. */
-  markServed(upstream: string, nowMs: number): void {
-    this.markReady(upstream, nowMs);
-    this.#upstream(upstream).lastServedMs = nowMs;
+  markServed(target: Deployment, nowMs: number): void {
+    const { name } = target.upstream;
+    this.markReady(name, nowMs);
+    this.readinessState(target).noteServed(nowMs);
+  }
+
+  /** One model answered that it is being loaded: its neighbours may serve all the same. Believed until `untilMs` at most. */
+  markLoading(target: Deployment, untilMs: number, nowMs: number): void {
+    this.readinessState(target).noteLoading(untilMs);
+    this.#upstream(target.upstream.name).lastAnswerMs = nowMs;
+  }
+
+  /** A server told of one of its models; undefined when it does not. */
+  noteLoadOf(target: Deployment, load: ModelLoad | undefined): void {
+    this.readinessState(target).noteLoad(load);
   }
 
   /** It answered a probe and can serve. */
@@ -152,6 +201,7 @@ export class LiveState {
     const ids = new Set(deployments.map((deployment) => deployment.id));
     const names = new Set(deployments.map((deployment) => deployment.upstream.name));
     for (const id of this.#deployments.keys()) if (!ids.has(id)) this.#deployments.delete(id);
+    for (const id of this.#readiness.keys()) if (!ids.has(id)) this.#readiness.delete(id);
     for (const name of this.#upstreams.keys()) if (!names.has(name)) this.#upstreams.delete(name);
   }
 
@@ -162,8 +212,8 @@ export class LiveState {
         readiness: "unknown",
         wasReady: false,
         lastAnswerMs: 0,
-        lastServedMs: 0,
         inFlight: 0,
+        isDrained: false,
         engine: new EngineWatch(),
       };
       this.#upstreams.set(name, state);

@@ -4,6 +4,7 @@ import type { RoutingReason } from "@fairlead/contract/names";
 export const notReady: ReadonlySet<RoutingReason> = new Set<RoutingReason>([
   "local_cold",
   "local_down",
+  "local_draining",
   "local_full",
   "cloud_down",
   "breaker_open",

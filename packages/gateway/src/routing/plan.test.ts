@@ -142,6 +142,16 @@ test("a local model that served and went away is down, one that never served is 
   expect(decide(request("local"), state).reason).toBe("local_down");
 });
 
+test("a drained local model is replaced by cloud, and is not even a last resort", () => {
+  const state = live();
+  state.setDrained("vllm", true);
+  const decision = decide(request("local"), state);
+  expect([decision.reason, decision.targets[0]]).toEqual(["local_draining", sonnet]);
+  const wish: RoutingWish = { strategy: undefined, localOnly: true };
+  const error = errorOf(() => decide(request("local"), state, wish));
+  expect([error.code, error.message]).toEqual(["no_target_available", expect.stringContaining("local_draining")]);
+});
+
 test("an unknown model is decided by auto, with near names", () => {
   const decision = decide(request("sonet"));
   expect(decision.reason).toBe("unknown_model");

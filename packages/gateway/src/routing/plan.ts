@@ -231,7 +231,8 @@ class Planner {
   /** When nothing is left, targets that only looked unwell are tried all the same: a wrong guess must not refuse work. */
   #lastResort(all: ReadonlySet<Deployment>): Deployment[] {
     const unwell = new Set(this.#exclusions.filter(({ reason }) => notReady.has(reason)).map(({ target }) => target));
-    const tried = [...all].filter((target) => unwell.has(target.id));
+    const { live } = this.#deps;
+    const tried = [...all].filter((target) => unwell.has(target.id) && !live.isDrained(target.upstream.name));
     return this.#ask.wish.allowFallbacks === false ? tried.slice(0, 1) : tried;
   }
 

@@ -9,6 +9,7 @@ import { noUsage } from "../core/usage.ts";
 import type { DeploymentState } from "./deployment-state.ts";
 import { exceedsRates } from "./exceeds-rates.ts";
 import type { LiveState } from "./live-state.ts";
+import { mayServe } from "./readiness.ts";
 import type { Surroundings } from "./ttft-predictor.ts";
 
 /** What views of one request are made from. */
@@ -106,8 +107,7 @@ export class TargetView implements TargetFacts {
   get ready(): boolean {
     const { nowMs, live } = this.#context;
     if (!this.#state.breaker.admits(nowMs) || this.#state.coolUntilMs > nowMs) return false;
-    const readiness = live.readiness(this.upstream);
-    return readiness !== "cold" && readiness !== "down";
+    return mayServe(live.readiness(this.deployment, nowMs));
   }
 
   get priced(): boolean {

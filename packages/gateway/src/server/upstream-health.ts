@@ -1,4 +1,4 @@
-import type { Upstream } from "../core/deployment.ts";
+import type { Deployment, Upstream } from "../core/deployment.ts";
 import type { Catalogue } from "../core/gateway-model.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LatencyWindow } from "../routing/latency-window.ts";
@@ -12,7 +12,7 @@ export function upstreamHealth(catalogue: Catalogue, live: LiveState, clock: Clo
     byUpstream.set(upstream, [...(byUpstream.get(upstream) ?? []), model]);
   }
   const upstreams = [...byUpstream].map(([upstream, models]) => {
-    const readiness = live.readiness(upstream.name);
+    const readiness = live.upstreamReadiness(upstream.name);
     return {
       name: upstream.name,
       placement: upstream.placement,
@@ -26,6 +26,7 @@ export function upstreamHealth(catalogue: Catalogue, live: LiveState, clock: Clo
           id: model,
           breaker: state?.breaker.state(nowMs) ?? "closed",
           in_flight: state?.inFlight ?? 0,
+          ...(deployment && readinessFigures(deployment, live, clock)),
           ...figures(state?.latency, nowMs),
         };
       }),
@@ -42,6 +43,19 @@ export function upstreamHealth(catalogue: Catalogue, live: LiveState, clock: Clo
     total_providers: count("cloud"),
     timestamp: new Date(clock.now()).toISOString(),
     upstreams,
+  };
+}
+
+/** How ready a deployment is and since when, who wants it, and how long it lately took to come up; null is unknown. */
+function readinessFigures(target: Deployment, live: LiveState, clock: Clock): Record<string, unknown> {
+  const nowMs = clock.monotonicMs();
+  const readiness = live.readiness(target, nowMs);
+  const { sinceMs, coldStartMs } = live.readinessState(target);
+  return {
+    readiness,
+    since: sinceMs === 0 ? null : new Date(clock.now() - (nowMs - sinceMs)).toISOString(),
+    demand: live.demand(target, nowMs),
+    cold_start_ms: coldStartMs === undefined ? null : Math.round(coldStartMs),
   };
 }
 

@@ -2,10 +2,18 @@ import type { Upstream } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { authHeaders } from "./auth/auth-headers.ts";
+import { boundedGet, type GetFetch } from "./bounded-get.ts";
+import type { Engine, EngineStatus, StatusPage } from "./engines/engine.ts";
+import { engines } from "./engines/registry.ts";
 import type { Transport } from "./transport.ts";
 
 /** What a probe found. */
-export type ProbeResult = "ready" | "loading" | "unreachable";
+export interface ProbeResult {
+  /** `loading` is also one that sleeps. */
+  readonly health: "ready" | "loading" | "unreachable";
+  /** What a server that is ready tells of its models, where it does. */
+  readonly status?: EngineStatus | undefined;
+}
 
 export interface ProberDeps {
   readonly transport: Transport;
@@ -18,8 +26,14 @@ export interface ProberDeps {
   readonly found: (upstream: Upstream, result: ProbeResult) => Promise<void>;
 }
 
+/** What is read of a status page. */
+const maxStatusBytes = 1_048_576;
+/** Servers that have no such page: asking every time would only fill their logs. */
+const withoutPage = new WeakSet<Upstream>();
+
 /**
- * Asks one upstream's health path once. Never rejects. A refused key still means that somebody answers there.
+ * Asks one upstream's health path once, and its engine's status page where that is ready. Never rejects. A refused key still
+ * means that somebody answers there.
  * @see docs/spec/wire-formats.md 8.1
  */
 export async function probe(
@@ -27,30 +41,43 @@ export async function probe(
   { transport, clock }: Pick<ProberDeps, "transport" | "clock">,
 ): Promise<ProbeResult> {
   const { health } = upstream;
-  if (health === undefined) return "ready";
+  if (health === undefined) return { health: "ready" };
   const abort = new AbortController();
   const cancel = clock.after(health.timeoutMs, () => {
     abort.abort(new GatewayError("connect_timeout", `The health probe got no answer within ${health.timeoutMs} ms.`));
   });
+  const headers = {
+    "user-agent": "fairlead",
+    ...upstream.headers,
+    ...health.headers,
+    ...(health.authenticated ? authHeaders(upstream.auth) : {}),
+  };
+  const get: GetFetch = (url) => transport.send(upstream, { method: "GET", url, headers, signal: abort.signal });
   try {
-    const response = await transport.send(upstream, {
-      method: "GET",
-      url: new URL(health.path, upstream.baseUrl).href,
-      headers: {
-        "user-agent": "fairlead",
-        ...upstream.headers,
-        ...health.headers,
-        ...(health.authenticated ? authHeaders(upstream.auth) : {}),
-      },
-      signal: abort.signal,
-    });
+    const response = await get(new URL(health.path, upstream.baseUrl).href, {});
     await response.body?.cancel();
-    return response.status === 503 ? "loading" : response.status >= 500 ? "unreachable" : "ready";
+    if (response.status === 503) return { health: "loading" };
+    if (response.status >= 500) return { health: "unreachable" };
+    const page = statusPageOf(upstream);
+    if (page === undefined || withoutPage.has(upstream)) return { health: "ready" };
+    const url = new URL(page.path, upstream.baseUrl).href;
+    const result = await boundedGet(get, url, { signal: abort.signal, maxBytes: maxStatusBytes });
+    if (result.ok && result.answer.status === 404) withoutPage.add(upstream);
+    const status = result.ok ? page.read(result.answer) : undefined;
+    return { health: status?.isAsleep === true ? "loading" : "ready", status };
   } catch {
-    return "unreachable";
+    // It may come back as another version.
+    withoutPage.delete(upstream);
+    return { health: "unreachable" };
   } finally {
     cancel();
   }
+}
+
+/** Where an upstream of one's own tells more than its health. */
+function statusPageOf({ engine, placement }: Upstream): StatusPage | undefined {
+  const known: Engine | undefined = engine && engines[engine];
+  return placement === "local" ? known?.statusPage : undefined;
 }
 
 /** Probes upstreams in the background until `stop`; the first round starts at once. */

@@ -54,8 +54,10 @@ function vllmPage(models: readonly ModelSpec[], state: EngineState, head: Reques
       state.sleeping = true;
       return plain("");
     case "POST /wake_up":
-      state.sleeping = false;
-      return plain("");
+      // After a deep sleep weights and cache are woken one after the other; only both make it awake.
+      return head.query.get("tags") === "weights" ? plain("") : { ...plain(""), afterMs: state.wake() };
+    case "POST /collective_rpc":
+      return json({ results: [null] });
     default:
       return null;
   }
@@ -124,7 +126,7 @@ function ollamaPage(
     case "GET /api/tags":
       return json({ models: entries });
     case "GET /api/ps": {
-      const loaded = state.coldForMs > 0 ? [] : models;
+      const loaded = state.coldForMs > 0 || state.sleeping ? [] : models;
       return json({
         models: entries.slice(0, loaded.length).map((entry, index) => ({
           ...entry,
@@ -133,6 +135,16 @@ function ollamaPage(
           context_length: models[index]?.contextWindow ?? 4096,
         })),
       });
+    }
+    case "POST /api/generate": {
+      const asked = isObject(body) ? body : {};
+      const id = textOf(asked["model"]);
+      if (!models.some((model) => model.id === id)) return json({ error: `model '${id}' not found` }, 404);
+      const unloads = asked["keep_alive"] === 0;
+      const afterMs = unloads ? 0 : state.wake();
+      if (unloads) state.sleeping = true;
+      const done = { done: true, done_reason: unloads ? "unload" : "load" };
+      return { ...json({ model: id, created_at: "2026-11-20T09:00:00Z", response: "", ...done }), afterMs };
     }
     case "POST /api/show": {
       const id = isObject(body) ? textOf(body["model"] ?? body["name"]) : "";

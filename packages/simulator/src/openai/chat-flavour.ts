@@ -12,7 +12,7 @@ import { readChatPrompt, readLimit } from "./read-chat-prompt.ts";
 import { renderChat } from "./render-chat.ts";
 
 const OPEN_PATHS: Readonly<Record<ChatServer, readonly string[]>> = {
-  vllm: ["/health", "/ping", "/metrics", "/version", "/is_sleeping", "/sleep", "/wake_up"],
+  vllm: ["/health", "/ping", "/metrics", "/version", "/is_sleeping", "/sleep", "/wake_up", "/collective_rpc"],
   llamacpp: ["/health", "/v1/health", "/v1/models", "/models"],
   ollama: ["/"],
   openai: [],

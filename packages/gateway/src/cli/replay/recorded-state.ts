@@ -18,7 +18,12 @@ const graceMs = 1;
 const mostWaiting = 50_000;
 
 /** Those that hold for the whole upstream. */
-const ofUpstream: ReadonlySet<string> = new Set<RoutingReason>(["local_cold", "local_down", "cloud_down"]);
+const ofUpstream: ReadonlySet<string> = new Set<RoutingReason>([
+  "local_cold",
+  "local_down",
+  "local_draining",
+  "cloud_down",
+]);
 const reasons: ReadonlyMap<string, RoutingReason> = new Map(routingReasons.map((reason) => [reason, reason]));
 
 /** Whether an exclusion tells that the target could not be asked then. */

@@ -127,6 +127,20 @@ export class PrometheusSink implements Sink {
     });
   }
 
+  /** Shows how many requests want each self-hosted model now, 0 included, asked at each scrape. */
+  watchDemand(read: () => ReadonlyMap<string, number>): void {
+    new Gauge({
+      name: "llm_router_demand",
+      help: "Requests that want a self-hosted model now, also while it is cold.",
+      labelNames: ["model"] as const,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [model, demand] of read()) this.set({ model }, demand);
+      },
+    });
+  }
+
   /** Shows a number that something else keeps, asked at each scrape. */
   watch(name: string, help: string, read: () => number): void {
     new Gauge({

@@ -32,6 +32,25 @@ export interface EngineLoad {
   readonly kvUsage: number | undefined;
 }
 
+/** What a server tells of one of its models. */
+export type ModelLoad = "loaded" | "loading" | "unloaded";
+
+/** What a server that answers its health path may tell beyond that. */
+export interface EngineStatus {
+  /** None of its models can be asked before it is woken. */
+  readonly isAsleep: boolean;
+  /** Undefined for a model it says nothing of. */
+  loadOf(model: string): ModelLoad | undefined;
+}
+
+/** Where a server tells its status, and how. */
+export interface StatusPage {
+  /** A GET below the origin. */
+  readonly path: string;
+  /** Undefined when the answer does not tell. */
+  read(answer: ProbeAnswer): EngineStatus | undefined;
+}
+
 /** Self-hosted server software: how to recognise it and how to read what it says about itself. Pure functions. */
 export interface Engine {
   readonly name: EngineName;
@@ -42,6 +61,10 @@ export interface Engine {
   /** GET paths below the origin that the functions here read. */
   readonly paths: readonly string[];
   readonly healthPath: string;
+  /** Models are loaded when somebody asks, whatever health says; else as the server starts. */
+  readonly loadsOnRequest?: true;
+  /** Undefined where health says it all. */
+  readonly statusPage?: StatusPage;
   /** Prometheus metrics, where it has any. */
   readonly metricsPath: string | undefined;
   /** Recognises the server by what it answers. */

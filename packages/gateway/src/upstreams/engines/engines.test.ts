@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { engineNames } from "@fairlead/contract/names";
 import vectors from "../../../test/vectors/servers.json";
-import type { ProbeAnswer, ProbeAnswers } from "./engine.ts";
+import type { Engine, ProbeAnswer, ProbeAnswers } from "./engine.ts";
 import { engines } from "./registry.ts";
 
 function answers(bodies: Record<string, unknown>): ProbeAnswers {
@@ -108,4 +108,40 @@ test("unknown load is not zero load", () => {
 
 test("no answer is unknown, not down", () => {
   for (const name of engineNames) expect(engines[name].readState(new Map())).toBe("unknown");
+});
+
+describe("status pages", () => {
+  const page = (body: unknown, status = 200): ProbeAnswer => ({ status, headers: {}, body });
+  const readerOf = (name: keyof typeof engines) => (answer: ProbeAnswer) => {
+    const { statusPage }: Engine = engines[name];
+    return statusPage?.read(answer);
+  };
+
+  test("vLLM tells whether it sleeps, where it tells anything", () => {
+    const read = readerOf("vllm");
+    expect(read(page({ is_sleeping: true }))?.isAsleep).toBe(true);
+    expect(read(page({ is_sleeping: false }))?.isAsleep).toBe(false);
+    for (const other of [page("Not Found", 404), page({}), page({ is_sleeping: "yes" })]) {
+      expect(read(other)).toBeUndefined();
+    }
+  });
+
+  test("Ollama tells which models are loaded; without a tag a name means the latest", () => {
+    const read = readerOf("ollama");
+    const status = read(page({ models: [{ name: "llama3:latest" }, { model: "hf.co/org/qwen:Q4" }, 7, {}] }));
+    const loads = ["llama3", "llama3:latest", "llama3:8b", "hf.co/org/qwen:Q4", "hf.co/org/qwen"];
+    expect(loads.map((model) => status?.loadOf(model))).toEqual(["loaded", "loaded", "unloaded", "loaded", "unloaded"]);
+    expect([read(page({})), read(page({ models: [] }, 500))]).toEqual([undefined, undefined]);
+  });
+
+  test("llama.cpp tells of each model when it serves several", () => {
+    const read = readerOf("llamacpp");
+    const data = ["loaded", "loading", "unloaded", "sleeping", "odd"].map((value) => ({
+      id: value,
+      status: { value },
+    }));
+    const status = read(page({ data }));
+    expect(data.map(({ id }) => status?.loadOf(id))).toEqual(["loaded", "loading", "unloaded", "unloaded", undefined]);
+    expect(read(page({ data: [{ id: "only" }] }))).toBeUndefined();
+  });
 });

@@ -1,5 +1,13 @@
 import { isObject } from "../../lib/json.ts";
-import { type Engine, jsonAt, listedModels, type ProbeAnswers, positive, stateFromHealth } from "./engine.ts";
+import {
+  type Engine,
+  jsonAt,
+  listedModels,
+  type ModelLoad,
+  type ProbeAnswers,
+  positive,
+  stateFromHealth,
+} from "./engine.ts";
 import { readMetrics, sumOf } from "./metrics.ts";
 
 const running = "llamacpp:requests_processing";
@@ -18,6 +26,21 @@ export const llamacpp: Engine = {
   defaultPort: 8080,
   paths: ["/health", "/v1/models", "/props"],
   healthPath: "/health",
+  // A router of several models tells which of them run; one that was started with its model does not.
+  statusPage: {
+    path: "/models",
+    read({ status, body }) {
+      const data = status === 200 && isObject(body) ? body["data"] : undefined;
+      if (!Array.isArray(data)) return undefined;
+      const loads = new Map<unknown, ModelLoad>();
+      for (const entry of data.filter(isObject)) {
+        const told = isObject(entry["status"]) ? entry["status"]["value"] : undefined;
+        const load = told === "sleeping" || told === "downloading" ? "unloaded" : told;
+        if (load === "loaded" || load === "loading" || load === "unloaded") loads.set(entry["id"], load);
+      }
+      return loads.size === 0 ? undefined : { isAsleep: false, loadOf: (model) => loads.get(model) };
+    },
+  },
   metricsPath: "/metrics",
 
   identify(answers) {

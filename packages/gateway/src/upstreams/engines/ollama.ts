@@ -14,6 +14,11 @@ function idOf(entry: JsonObject): string | undefined {
   return isName(entry["model"]) ? entry["model"] : undefined;
 }
 
+/** A name without a tag means the tag `latest`. */
+function withTag(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1).includes(":") ? name : `${name}:latest`;
+}
+
 function isEmbedding(entry: JsonObject): boolean {
   const details = entry["details"];
   const family = isObject(details) && typeof details["family"] === "string" ? details["family"] : "";
@@ -27,6 +32,16 @@ export const ollama: Engine = {
   defaultPort: 11434,
   paths: ["/", "/api/version", "/api/tags", "/api/ps"],
   healthPath: "/api/version",
+  loadsOnRequest: true,
+  statusPage: {
+    path: "/api/ps",
+    read({ status, body }) {
+      const models = status === 200 && isObject(body) ? body["models"] : undefined;
+      if (!Array.isArray(models)) return undefined;
+      const loaded = new Set(models.filter(isObject).map((entry) => withTag(idOf(entry) ?? "")));
+      return { isAsleep: false, loadOf: (model) => (loaded.has(withTag(model)) ? "loaded" : "unloaded") };
+    },
+  },
   metricsPath: undefined,
 
   identify(answers) {

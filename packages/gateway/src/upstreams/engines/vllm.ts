@@ -14,6 +14,14 @@ export const vllm: Engine = {
   defaultPort: 8000,
   paths: ["/health", "/v1/models", "/version", "/is_sleeping"],
   healthPath: "/health",
+  // It stays healthy while it sleeps. Only a server in development mode tells.
+  statusPage: {
+    path: "/is_sleeping",
+    read({ status, body }) {
+      const isAsleep = status === 200 && isObject(body) ? body["is_sleeping"] : undefined;
+      return typeof isAsleep === "boolean" ? { isAsleep, loadOf: () => undefined } : undefined;
+    },
+  },
   metricsPath: "/metrics",
 
   identify(answers) {
