@@ -49,6 +49,20 @@ test("without patience a request wakes the model and is served elsewhere, withou
   it.waker.stop();
 });
 
+test("a route's limit on the whole request bounds the wait", async () => {
+  const it = rig({ patienceMs: 60_000 });
+  const names = it.catalogue.names as Map<string, unknown>;
+  const rules = { timeouts: {}, requestMs: 2_000, hedge: undefined, onRefusal: undefined, afterCut: undefined };
+  names.set("local", { ...it.catalogue.names.get("local"), rules });
+  const asked = it.ask(hello);
+  await it.clock.advance(1_999);
+  expect(it.transport.sent).toHaveLength(0);
+  await it.clock.advance(1);
+  expect((await asked).response.status).toBe(200);
+  expect(it.transport.sent.map(({ upstream }) => upstream)).toEqual(["cloud"]);
+  it.waker.stop();
+});
+
 test("with patience it is planned again once the model is there, and its wait is not the gateway's own time", async () => {
   const it = rig({ patienceMs: 10_000 });
   const asked = it.ask(hello);

@@ -49,7 +49,9 @@ export function awaitReady(
     return undefined;
   }
   const { patienceMs, patienceAloneMs } = wanted.upstream.wake;
-  const ms = isAlone ? patienceAloneMs : patienceMs;
+  const { requestMs } = decision.rules ?? {};
+  const leftMs = requestMs === undefined ? Number.POSITIVE_INFINITY : exchange.startedMs + requestMs - nowMs;
+  const ms = Math.min(isAlone ? patienceAloneMs : patienceMs, leftMs);
   // One that only looked unwell may still serve, whatever becomes of the model.
   const isLast = targets.every((target) => target.upstream.wake !== undefined && isOut(target, wakeable));
   if (ms > 0) return wait({ question, decision, wanted, isLast, ms }, exchange, waker, deps.deciding);

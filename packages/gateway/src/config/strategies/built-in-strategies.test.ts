@@ -288,7 +288,7 @@ test("balanced weighs cost, latency and quality alike", () => {
 
 describe("hybrid", () => {
   const free = { priced: true, pricePer1k: 0.009, queueDepth: 10, ttftMs: 5_000 };
-  const local = (facts: Partial<TargetFacts>) => ({ "qwen2.5-7b": facts, "qwen2.5-coder-7b": { ready: false } });
+  const local = (facts: Partial<TargetFacts>) => ({ "qwen2.5-7b": facts, "qwen2.5-coder-7b": { priced: true, pricePer1k: 9 } });
 
   test("is local while that costs less than 0.01 $/1K, waits for at most 10 and answers within 5 s", () => {
     const outcome = decide("hybrid", { targets: local(free) });
@@ -303,13 +303,18 @@ describe("hybrid", () => {
 
   test.each([
     ["dear", { pricePer1k: 0.01 }],
-    ["not ready", { ready: false }],
     ["crowded", { queueDepth: 11 }],
     ["slow", { ttftMs: 5_001 }],
   ])("goes to the cheapest cloud when local is %s", (_, worse) => {
     const outcome = decide("hybrid", { targets: local({ ...free, ...worse }) });
     expect(outcome).toMatchObject({ rule: "cheapest cloud", preferred: "sonnet opus flash" });
     expect(outcome.rest.prefer[0]?.order).toEqual(["cheapest"]);
+  });
+
+  test("means a local model that is not ready all the same, so that it is woken while the cheapest cloud serves", () => {
+    const outcome = decide("hybrid", { targets: local({ ...free, ready: false }) });
+    expect(outcome).toMatchObject({ rule: "local is cheap and free", preferred: "qwen2.5-7b" });
+    expect(outcome.fallback).toStartWith("sonnet opus flash");
   });
 
   test("its limits are settings", () => {
