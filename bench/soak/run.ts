@@ -78,6 +78,8 @@ upstreams:
 const main = join(root, "packages/gateway/src/main.ts");
 const gateway = await start([findBun(), main, "serve", "--json", "--config", config, "--port", "0"], {
   FAIRLEAD_DATA: dir,
+  // As in the image: the collector sizes its heap as for a small machine.
+  BUN_JSC_forceRAMSize: "268435456",
 });
 const { pid } = gateway.process;
 const { hostname: host, port } = new URL(gateway.url);
