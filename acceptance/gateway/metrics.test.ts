@@ -22,9 +22,9 @@ async function scrape(): Promise<Samples> {
   return samples;
 }
 
-/** What moved, without buckets and sums, and without what the ledger has waiting at this moment. */
+/** What moved, without buckets and sums, and without what is only kept at this moment. */
 function moved(before: Samples, after: Samples): Record<string, number> {
-  const names = [...after.keys()].filter((name) => !/_bucket\{|_sum(?:\{|$)|_ledger_/.test(name));
+  const names = [...after.keys()].filter((name) => !/_bucket\{|_sum(?:\{|$)|_ledger_|_state_entries/.test(name));
   const changes = names.map((name) => [name, (after.get(name) ?? 0) - (before.get(name) ?? 0)] as const);
   return Object.fromEntries(changes.filter(([, change]) => change !== 0));
 }
