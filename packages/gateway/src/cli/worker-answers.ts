@@ -1,0 +1,51 @@
+import type { Gateway } from "../build-gateway.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { ExchangeRecord } from "../core/exchange-record.ts";
+import type { LedgerRow } from "../ledger/ledger-row.ts";
+import { isObject } from "../lib/json.ts";
+import type { MetricsSnapshot } from "../sinks/prometheus/sum-metrics.ts";
+import type { FileConfigControl } from "./file-config-control.ts";
+import type { RunningConfig } from "./running-config.ts";
+import type { WorkerLink } from "./worker-link.ts";
+
+/** The parts of a worker that others ask. */
+export interface WorkerParts {
+  readonly gateway: Gateway;
+  /** Resolves when what the directory says is in memory. */
+  readonly changed: () => Promise<unknown>;
+  readonly runningConfig: Pick<RunningConfig, "refresh">;
+  readonly config: FileConfigControl | undefined;
+  readonly alert: (error: GatewayError) => void;
+}
+
+/** Makes a worker one with the others: it follows what they change, and tells what it knows. */
+export function answerWorkers(worker: WorkerLink, parts: WorkerParts): void {
+  const { gateway, changed, runningConfig, config, alert } = parts;
+  worker.on("changed", async () => {
+    await changed();
+  });
+  worker.on("credentials", () => runningConfig.refresh());
+  worker.on("config", async (body) => {
+    if (!isObject(body) || config === undefined) return;
+    try {
+      await config.adopt(String(body["text"]), String(body["version"]));
+      await changed();
+    } catch (cause) {
+      const message = "A worker cannot follow a change of the config; it is started again with it.";
+      alert(new GatewayError("store_unavailable", message, { cause }));
+      process.kill(process.pid, "SIGINT");
+    }
+  });
+  worker.on("decision", (id) => gateway.findDecision(String(id)) ?? null);
+  worker.on("metrics", () => gateway.metrics.snapshot());
+  gateway.metrics.showTogether(async (own) => {
+    const others = await worker.gather("metrics", own);
+    return [own, ...(others as MetricsSnapshot[])];
+  });
+}
+
+/** A decision that another worker has in memory. */
+export async function findElsewhere(id: string, worker: WorkerLink | undefined): Promise<LedgerRow | undefined> {
+  const found = (await worker?.gather("decision", id))?.find((record) => record !== null);
+  return found === undefined ? undefined : { record: found as ExchangeRecord, orphaned: false };
+}
