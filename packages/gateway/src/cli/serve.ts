@@ -164,7 +164,8 @@ export async function serve(options: ServeRun, env: NodeJS.ProcessEnv, isTermina
     const changedHere = (): Promise<unknown> => mirror.refresh().then(() => booked());
     const changed = async (): Promise<unknown> => {
       await changedHere();
-      return worker?.gather("changed");
+      // Who cannot be told now sees it by itself a little later.
+      return worker?.gather("changed").catch(() => {});
     };
     const admin = {
       stores,
@@ -174,7 +175,7 @@ export async function serve(options: ServeRun, env: NodeJS.ProcessEnv, isTermina
         refersTo: (name: string) => runningConfig.refersTo(name),
         async refresh() {
           await runningConfig.refresh();
-          await worker?.gather("credentials");
+          await worker?.gather("credentials").catch(() => {});
         },
       },
       operatorToken,

@@ -195,9 +195,10 @@ class Supervisor {
     channel.on("gather", (body) => this.#gather(worker, body));
     channel.on("lock", () => this.#lock.take(worker));
     channel.on("unlock", () => this.#lock.leave(worker));
-    channel.on("in-force", (body) => {
+    channel.on("in-force", async (body) => {
       this.#inForce = body as ConfigInForce;
       worker.version = this.#inForce.version;
+      await this.#gather(worker, { topic: "config", body });
     });
     channel.on("ready", () => {
       worker.readyMs = performance.now();

@@ -46,6 +46,7 @@ export function answerWorkers(worker: WorkerLink, parts: WorkerParts): void {
 
 /** A decision that another worker has in memory. */
 export async function findElsewhere(id: string, worker: WorkerLink | undefined): Promise<LedgerRow | undefined> {
-  const found = (await worker?.gather("decision", id))?.find((record) => record !== null);
+  const answers = await worker?.gather("decision", id).catch(() => []);
+  const found = answers?.find((record) => record !== null);
   return found === undefined ? undefined : { record: found as ExchangeRecord, orphaned: false };
 }

@@ -1,3 +1,5 @@
+import { GatewayError } from "../core/errors.ts";
+import { systemClock } from "../lib/clock.ts";
 import { shareOver } from "../stores/redis/shared-redis.ts";
 import { parentConnection } from "../stores/workers/parent-connection.ts";
 import { meetAt, type Shared, type SharedDeps } from "./open-shared.ts";
@@ -8,6 +10,23 @@ import type { ConfigInForce, WorkerOrders } from "./worker-orders.ts";
 const countMs = 250;
 /** A worker that was not told what to do by then was not started by a supervisor. */
 const ordersMs = 10_000;
+
+/** Longest that anything else waits for the parent. */
+const answerMs = 6_000;
+
+/** @throws GatewayError `store_unavailable` */
+async function answerOf(answer: Promise<unknown>): Promise<unknown> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const cancel = systemClock.after(answerMs, () => reject(new Error("no answer in time")));
+  try {
+    return await Promise.race([answer, late]);
+  } catch (cause) {
+    const message = "The process that connects this gateway's workers does not answer.";
+    throw new GatewayError("store_unavailable", message, { cause });
+  } finally {
+    cancel();
+  }
+}
 
 /** A worker's ties to the process that started it, and through that to the other workers. */
 export class WorkerLink {
@@ -82,15 +101,31 @@ export class WorkerLink {
     this.#channel.on(topic, answer);
   }
 
-  /** Asks all other workers; resolves, in no order, with what those answered that could in time. */
+  /**
+   * Asks all other workers; resolves, in no order, with what those answered that could in time.
+   * @throws GatewayError `store_unavailable` when the parent does not answer
+   */
   async gather(topic: string, body: unknown = null): Promise<readonly unknown[]> {
-    const answers = await this.#channel.ask("gather", { topic, body }).catch(() => []);
+    const answers = await answerOf(this.#channel.ask("gather", { topic, body }));
     return Array.isArray(answers) ? answers : [];
   }
 
-  /** Runs a change while no other worker runs one. @throws what it throws, or when the parent is gone */
+  /**
+   * Runs a change while no other worker runs one.
+   * @throws what it throws, or GatewayError `store_unavailable` when the parent does not answer
+   */
   async alone<T>(change: () => Promise<T>): Promise<T> {
-    await this.#channel.ask("lock");
+    const turn = this.#channel.ask("lock");
+    try {
+      await answerOf(turn);
+    } catch (thrown) {
+      // A turn that comes too late is given on.
+      turn.then(
+        () => this.#channel.tell("unlock"),
+        () => {},
+      );
+      throw thrown;
+    }
     try {
       return await change();
     } finally {
@@ -98,10 +133,9 @@ export class WorkerLink {
     }
   }
 
-  /** Resolves when every worker goes by this config, or is about to end because it cannot. */
+  /** Resolves when every worker goes by this config, or will as soon as it can. */
   async inForce(config: ConfigInForce): Promise<void> {
-    this.#channel.tell("in-force", config);
-    await this.gather("config", config);
+    await answerOf(this.#channel.ask("in-force", config)).catch(() => {});
   }
 
   /** Says that this worker serves. Resolves, for the one that tells, when all do. */
