@@ -115,6 +115,8 @@ export interface Gateway {
   readonly watch: BudgetWatch;
   /** A decision that is kept in memory, whoever asked for it; undefined when it is not. */
   findDecision(id: string): ExchangeRecord | undefined;
+  /** What copies of the shadow of that name showed here; undefined when there is none. */
+  shadowResults(name: string): ShadowResults | undefined;
   /** Puts another config in force. Requests that run keep theirs; breakers, counters and readiness stay. */
   apply(snapshot: Snapshot): void;
   /** Of the config in force. */
@@ -314,6 +316,10 @@ export function buildGateway(parts: GatewayParts): Gateway {
     budgets,
     counters,
     watch,
+    shadowResults(name) {
+      const shadow = current.catalogue.shadows.find((found) => found.name === name);
+      return shadow && shadows.results(shadow);
+    },
     findDecision(id) {
       const kept = decisions.find(id);
       return kept?.kind === "running" ? exchangeRecord(kept.exchange, clock.monotonicMs(), undefined) : kept?.record;

@@ -8,6 +8,7 @@ import { DirectoryMirror } from "../keys/directory-mirror.ts";
 import { SelfHostedMeter } from "../ledger/self-hosted-meter.ts";
 import { systemClock } from "../lib/clock.ts";
 import { systemRandomness } from "../lib/ids.ts";
+import type { ShadowResults } from "../pipeline/shadow-tally.ts";
 import { aesVault } from "../stores/credentials/aes-vault.ts";
 import { storedCredentials } from "../stores/credentials/stored-credentials.ts";
 import { LedgerUpkeep } from "../stores/sql/ledger-upkeep.ts";
@@ -28,7 +29,7 @@ import { showJournal } from "./show-journal.ts";
 import { showShared } from "./show-shared.ts";
 import { StartError } from "./start-error.ts";
 import { StopSignals } from "./stop-signals.ts";
-import { answerWorkers, findElsewhere } from "./worker-answers.ts";
+import { addShadows, answerWorkers, findElsewhere } from "./worker-answers.ts";
 import type { WorkerLink } from "./worker-link.ts";
 import { type GivenConfig, workerVariable } from "./worker-orders.ts";
 import { workerShare } from "./worker-share.ts";
@@ -181,6 +182,7 @@ export async function serve(options: ServeRun, env: NodeJS.ProcessEnv, isTermina
       operatorToken,
       firstRun,
       config,
+      addShadows: worker && ((name: string, own: ShadowResults) => addShadows(name, own, worker)),
       changed,
       clock,
       randomness,

@@ -3,9 +3,11 @@ import { GatewayError } from "../core/errors.ts";
 import type { ExchangeRecord } from "../core/exchange-record.ts";
 import type { LedgerRow } from "../ledger/ledger-row.ts";
 import { isObject } from "../lib/json.ts";
+import type { ShadowResults } from "../pipeline/shadow-tally.ts";
 import type { MetricsSnapshot } from "../sinks/prometheus/sum-metrics.ts";
 import type { FileConfigControl } from "./file-config-control.ts";
 import type { RunningConfig } from "./running-config.ts";
+import { sumShadows } from "./sum-shadows.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 /** The parts of a worker that others ask. */
@@ -37,11 +39,18 @@ export function answerWorkers(worker: WorkerLink, parts: WorkerParts): void {
     }
   });
   worker.on("decision", (id) => gateway.findDecision(String(id)) ?? null);
+  worker.on("shadow", (name) => gateway.shadowResults(String(name)) ?? null);
   worker.on("metrics", () => gateway.metrics.snapshot());
   gateway.metrics.showTogether(async (own) => {
     const others = await worker.gather("metrics", own);
     return [own, ...(others as MetricsSnapshot[])];
   });
+}
+
+/** What a shadow's copies showed in all workers since each began. */
+export async function addShadows(name: string, own: ShadowResults, worker: WorkerLink): Promise<ShadowResults> {
+  const others = (await worker.gather("shadow", name).catch(() => [])) as (ShadowResults | null)[];
+  return sumShadows([own, ...others.filter((results) => results !== null)]);
 }
 
 /** A decision that another worker has in memory. */
