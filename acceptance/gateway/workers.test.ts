@@ -9,6 +9,8 @@ import { type ChatBody, dataLines, openaiClient, postChat, say } from "../setup/
 import { type GatewayProcess, spawnGateway, startGateway } from "../setup/gateway-process.ts";
 import { dumpLedger } from "../setup/ledger-rows.ts";
 import { askFor, budgetNamed, inputTokens, nanoCost, prices, pricing } from "../setup/money.ts";
+import { hasRedis, startRedis } from "../setup/redis-server.ts";
+import { testWith } from "../setup/requires.ts";
 import { canaryEnv, localModel, openaiModel, startSimulators, type Upstreams, usualConfig } from "../setup/rig.ts";
 import { startSteadyLoad } from "../setup/steady-load.ts";
 import { tempDir } from "../setup/temp-dir.ts";
@@ -335,6 +337,29 @@ describe("when a process ends", () => {
     expect(ids.length).toBeLessThanOrEqual(sent);
   }, 60_000);
 
+  test("a worker that dies again and again ends the gateway, and nothing is left", async () => {
+    const gateway = await start();
+    const { child } = gateway;
+    const others = pidsOf(gateway).slice(0, 2);
+    let isOver = false;
+    void child.ended.then(() => {
+      isOver = true;
+    });
+    await vi.waitFor(
+      () => {
+        if (isOver) return;
+        for (const pid of pidsOf(gateway)) if (!others.includes(pid)) process.kill(pid, "SIGKILL");
+        throw new Error("it still runs");
+      },
+      { timeout: 25_000, interval: 20 },
+    );
+    expect(await child.ended).toBe(1);
+    expect(others.filter(lives)).toEqual([]);
+    const told = records(gateway, "worker_ended");
+    expect(told.filter(({ level }) => level === 40)).toHaveLength(6);
+    expect(told.at(-1)).toMatchObject({ level: 50, ending: "signal SIGKILL" });
+  }, 40_000);
+
   test("SIGTERM takes readiness away in all, lets streams finish, and ends with 0", async () => {
     const gateway = await start();
     const { url, child } = gateway;
@@ -385,6 +410,28 @@ describe("when a process ends", () => {
     expect((counts[200] ?? 0) + (rest[200] ?? 0)).toBe(20);
   });
 });
+
+testWith(
+  "redis",
+  hasRedis,
+  "with a shared store the workers of two gateways count there, and each gateway is still one",
+  async () => {
+    const redis = await startRedis();
+    const config: Config = {
+      server: { workers: 2 },
+      shared: { url: redis.url, prefix: "workers-test", timeoutMs: 1_000 },
+      limits: { each: { scope: { key: "*" }, requestsPerMinute: 30 } },
+    };
+    const both = await Promise.all([start(config), start(config)]);
+    for (const { url } of both) {
+      await vi.waitFor(async () => expect(sum(await scrape(url), "llm_router_shared_replicas")).toBe(4), patience);
+    }
+    const counts = await Promise.all(both.map(({ url }) => flood(url, 30)));
+    expect(counts.reduce((total, each) => total + (each[200] ?? 0), 0)).toBe(30);
+    for (const { url } of both) expect(sum(await scrape(url), "llm_router_requests_total")).toBe(30);
+  },
+  30_000,
+);
 
 const isFolder = (name: string): boolean => /^[0-9a-f]{24}$/.test(name);
 

@@ -32,7 +32,7 @@ import { StopSignals } from "./stop-signals.ts";
 import { addShadows, answerWorkers, findElsewhere } from "./worker-answers.ts";
 import type { WorkerLink } from "./worker-link.ts";
 import { type GivenConfig, workerVariable } from "./worker-orders.ts";
-import { workerShare } from "./worker-share.ts";
+import { journalShare, workerShare } from "./worker-share.ts";
 
 export interface ServeRun extends ServeOptions {
   /** Simulated upstreams stand in for what is missing. */
@@ -75,7 +75,8 @@ export async function serve(options: ServeRun, env: NodeJS.ProcessEnv, isTermina
   const { storage, secret } = loaded.store ?? { storage: unsaid, secret: undefined };
   const outputs = new Outputs();
   const { alert, warn } = outputs;
-  const stores = await openStores(storage, secret, { clock, randomness, alert });
+  const room = worker === undefined ? storage : journalShare(storage, worker.orders);
+  const stores = await openStores(room, secret, { clock, randomness, alert });
   const { reports } = stores;
   const inForce = worker?.orders.inForce ?? undefined;
   try {

@@ -41,9 +41,13 @@ export function answerWorkers(worker: WorkerLink, parts: WorkerParts): void {
   worker.on("decision", (id) => gateway.findDecision(String(id)) ?? null);
   worker.on("shadow", (name) => gateway.shadowResults(String(name)) ?? null);
   worker.on("metrics", () => gateway.metrics.snapshot());
+  let scrape: Promise<readonly unknown[]> | undefined;
   gateway.metrics.showTogether(async (own) => {
-    const others = await worker.gather("metrics", own);
-    return [own, ...(others as MetricsSnapshot[])];
+    // One at a time: what a parent that hangs was sent waits in memory.
+    scrape ??= worker.gather("metrics", own).finally(() => {
+      scrape = undefined;
+    });
+    return [own, ...((await scrape) as MetricsSnapshot[])];
   });
 }
 

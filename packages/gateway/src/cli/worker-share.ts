@@ -1,4 +1,10 @@
 import type { ResolvedConfig } from "../config/resolve-catalogue.ts";
+import type { StorageSettings } from "../config/resolve-storage.ts";
+
+/** One worker's part of the room on disk for rows that the database has not taken. */
+export function journalShare(storage: StorageSettings, { count }: { readonly count: number }): StorageSettings {
+  return { ...storage, journalMaxBytes: Math.ceil(storage.journalMaxBytes / count) };
+}
 
 /** One worker's part of what a config allows the whole gateway, for what each worker counts by itself. */
 export function workerShare(
