@@ -5,6 +5,7 @@ import type { Budget, RateLimit } from "./core/budget.ts";
 import type { Deployment, Upstream } from "./core/deployment.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Exchange } from "./core/exchange.ts";
+import type { ExchangeRecord } from "./core/exchange-record.ts";
 import type { AttemptLimits, BreakerLimits, Catalogue, Shadow } from "./core/gateway-model.ts";
 import type { Price } from "./core/price.ts";
 import type { KeyStore } from "./keys/key-store.ts";
@@ -40,6 +41,7 @@ import { PrometheusSink } from "./sinks/prometheus/prometheus-sink.ts";
 import { MemoryCounterStore } from "./stores/memory/memory-counter-store.ts";
 import { MemoryLedgerStore } from "./stores/memory/memory-ledger-store.ts";
 import { DecisionRing } from "./telemetry/decision-ring.ts";
+import { exchangeRecord } from "./telemetry/exchange-record.ts";
 import type { Sink } from "./telemetry/sink.ts";
 import { LoadScraper } from "./upstreams/load-scraper.ts";
 import { Prober, probe } from "./upstreams/prober.ts";
@@ -117,6 +119,10 @@ export interface Gateway {
   readonly budgets: BudgetBook;
   readonly counters: CounterStore;
   readonly watch: BudgetWatch;
+  /** A decision that is kept in memory, whoever asked for it; undefined when it is not. */
+  findDecision(id: string): ExchangeRecord | undefined;
+  /** What copies of the shadow of that name showed here; undefined when there is none. */
+  shadowResults(name: string): ShadowResults | undefined;
   /** Puts another config in force. Requests that run keep theirs; breakers, counters and readiness stay. */
   apply(snapshot: Snapshot): void;
   /** Of the config in force. */
@@ -345,6 +351,14 @@ export function buildGateway(parts: GatewayParts): Gateway {
     budgets,
     counters,
     watch,
+    shadowResults(name) {
+      const shadow = current.catalogue.shadows.find((found) => found.name === name);
+      return shadow && shadows.results(shadow);
+    },
+    findDecision(id) {
+      const kept = decisions.find(id);
+      return kept?.kind === "running" ? exchangeRecord(kept.exchange, clock.monotonicMs(), undefined) : kept?.record;
+    },
     apply(snapshot) {
       prober.stop();
       scraper.stop();

@@ -61,7 +61,7 @@ export interface AdminTrials {
   readonly experiments: () => readonly Experiment[];
   readonly shadows: () => readonly Shadow[];
   /** Since the process began. */
-  readonly results: (shadow: Shadow) => ShadowResults;
+  readonly results: (shadow: Shadow) => ShadowResults | Promise<ShadowResults>;
 }
 
 /** The ledger, to read and to price again. */

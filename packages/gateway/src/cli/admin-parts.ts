@@ -12,6 +12,7 @@ import { unkeptLedger } from "../ledger/unkept-ledger.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import type { Secret } from "../lib/secret.ts";
+import type { ShadowResults } from "../pipeline/shadow-tally.ts";
 import type { AdminApi } from "../server/data-plane.ts";
 import { argon2Passwords } from "../stores/credentials/argon2-passwords.ts";
 import type { Stores } from "./open-stores.ts";
@@ -25,6 +26,8 @@ export interface AdminParts {
   readonly operatorToken: Secret | undefined;
   readonly firstRun: FirstRun;
   readonly config: ConfigControl | undefined;
+  /** Adds what other processes of the same gateway know of a shadow. */
+  readonly addShadows?: ((name: string, own: ShadowResults) => Promise<ShadowResults>) | undefined;
   /** Resolves when what was changed is in memory. */
   readonly changed: () => Promise<unknown>;
   readonly clock: Clock;
@@ -107,7 +110,10 @@ export function adminApi(parts: AdminParts): (views: GatewayViews) => AdminApi {
       trials: {
         experiments: () => views.catalogue().experiments,
         shadows: () => views.catalogue().shadows,
-        results: views.shadowResults,
+        results(shadow) {
+          const own = views.shadowResults(shadow);
+          return parts.addShadows?.(shadow.name, own) ?? own;
+        },
       },
       config: parts.config,
       vault: parts.vault,

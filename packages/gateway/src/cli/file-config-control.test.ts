@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Gateway, Snapshot } from "../build-gateway.ts";
-import { FileConfigControl } from "./file-config-control.ts";
+import { FileConfigControl, type FileConfigParts } from "./file-config-control.ts";
 import { loadOrMakeConfig } from "./load.ts";
 
 const env = { TOKEN: "canary-token-of-the-owner" };
@@ -20,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const configOf = (more = "", upstream = ""): string =>
   `upstreams:\n  a: { preset: vllm, baseUrl: "http://127.0.0.1:9/v1", models: [{ id: m }]${upstream} }\n${more}`;
 
-async function started(text: string): Promise<FileConfigControl> {
+async function started(text: string, more: Partial<FileConfigParts> = {}): Promise<FileConfigControl> {
   writeFileSync(path, text);
   const loaded = await loadOrMakeConfig({ config: path }, env, false);
   return new FileConfigControl({
@@ -29,6 +29,7 @@ async function started(text: string): Promise<FileConfigControl> {
     resolve: async (from) => from.resolve(),
     snapshot: async (resolved) => resolved as unknown as Snapshot,
     gateway: () => ({ apply: (snapshot: Snapshot) => applied.push(snapshot) }) as unknown as Gateway,
+    ...more,
   });
 }
 
@@ -84,4 +85,51 @@ test("a history keeps no secret that the file has written out", async () => {
   const text = configOf("", ", auth: { type: bearer, key: canary-key }");
   expect((await started(text)).kept()).not.toContain("canary");
   expect((await started(configOf())).kept()).toBe(configOf());
+});
+
+test("other processes of the gateway are told once it is in force here, and changes wait for their turn", async () => {
+  const told: unknown[] = [];
+  let turns = 0;
+  const control = await started(configOf(), {
+    others: {
+      alone(change) {
+        turns++;
+        return change();
+      },
+      async inForce(config) {
+        told.push({ ...config, applied: applied.length });
+      },
+    },
+  });
+  const text = configOf("aliases: { x: a/m }\n");
+  await control.exclusively(() => control.apply(text, "one"));
+  expect(told).toEqual([{ text, version: "one", applied: 1 }]);
+  writeFileSync(path, configOf());
+  await control.exclusively(() => control.reload(false));
+  expect(told.at(-1)).toEqual({ text: configOf(), version: control.current().version, applied: 2 });
+  expect(turns).toBe(2);
+});
+
+test("what another process put in force is followed without a word, whatever the file says", async () => {
+  const told: unknown[] = [];
+  const others = {
+    alone: <T>(change: () => Promise<T>) => change(),
+    inForce: async (config: unknown) => void told.push(config),
+  };
+  const control = await started(configOf(), { others });
+  const text = configOf("aliases: { x: a/m }\n");
+  await control.adopt(text, "one");
+  expect(control.current()).toEqual({ version: "one", text });
+  expect(applied).toHaveLength(1);
+  expect(told).toEqual([]);
+  await expect(control.adopt("upstreams: [", "two")).rejects.toThrow();
+  expect(control.current().version).toBe("one");
+  // The file differs from what is in force by now, so it is read.
+  expect((await control.reload(false))?.changes.map((change) => change.path)).toEqual(["aliases.x"]);
+});
+
+test("a process that is started again begins with what is in force", async () => {
+  const text = configOf("aliases: { x: a/m }\n");
+  const control = await started(configOf(), { inForce: { text, version: "seven" } });
+  expect(control.current()).toEqual({ version: "seven", text });
 });

@@ -22,6 +22,18 @@ export interface FileConfigParts {
   /** Turns a resolved config into what a gateway takes. */
   readonly snapshot: (resolved: ResolvedConfig) => Promise<Snapshot>;
   readonly gateway: () => Pick<Gateway, "apply">;
+  /** What is in force, where that need not be what the file says now. A version is known of what was changed since the start. */
+  readonly inForce?: { readonly text: string; readonly version?: string | undefined } | undefined;
+  /** Other processes of the same gateway. */
+  readonly others?: ConfigOthers | undefined;
+}
+
+/** Other processes that go by the same config. */
+export interface ConfigOthers {
+  /** Runs a change while none of them runs one. */
+  alone<T>(change: () => Promise<T>): Promise<T>;
+  /** Resolves when they go by it too. */
+  inForce(config: { readonly text: string; readonly version: string }): Promise<void>;
 }
 
 /** What a reload brought. */
@@ -54,8 +66,8 @@ export class FileConfigControl implements ConfigControl {
   constructor(parts: FileConfigParts) {
     this.#parts = parts;
     this.#started = parts.loaded.config;
-    this.#text = readFileSync(parts.path, "utf8");
-    this.#version = versionOf(this.#text);
+    this.#text = parts.inForce?.text ?? readFileSync(parts.path, "utf8");
+    this.#version = parts.inForce?.version ?? versionOf(this.#text);
     this.#secretFiles = secretFiles(this.#started);
   }
 
@@ -85,6 +97,7 @@ export class FileConfigControl implements ConfigControl {
     this.#secretFiles = secretFiles(loaded.config);
     if (text !== this.#text) this.#version = versionOf(text);
     this.#text = text;
+    await this.#parts.others?.inForce({ text, version: this.#version });
     const { warnings } = resolved;
     return { version: this.#version, changes, restartNeeded: restartNeeded(this.#started, loaded.config), warnings };
   }
@@ -98,7 +111,8 @@ export class FileConfigControl implements ConfigControl {
   }
 
   exclusively<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(change);
+    const { others } = this.#parts;
+    const done = this.#last.then(() => (others === undefined ? change() : others.alone(change)));
     this.#last = done.catch(() => {});
     return done;
   }
@@ -129,6 +143,20 @@ export class FileConfigControl implements ConfigControl {
     this.#write(text);
     this.#parts.gateway().apply(snapshot);
     this.#secretFiles = secretFiles(accepted.loaded.config);
+    this.#text = text;
+    this.#version = version;
+    await this.#parts.others?.inForce({ text, version });
+  }
+
+  /**
+   * Puts in force what another process of the same gateway did, under whose lock this is.
+   * @throws ConfigError, GatewayError `store_unavailable`; then this process differs from the others
+   */
+  async adopt(text: string, version: string): Promise<void> {
+    const loaded = this.#parts.loaded.reread(text);
+    const snapshot = await this.#parts.snapshot(await this.#parts.resolve(loaded));
+    this.#parts.gateway().apply(snapshot);
+    this.#secretFiles = secretFiles(loaded.config);
     this.#text = text;
     this.#version = version;
   }

@@ -10,6 +10,7 @@ export class FirstRunToken implements FirstRun {
   readonly #directory: Directory;
   readonly #files: MachineFiles | undefined;
   #token: Secret | undefined;
+  /** There is an owner, which stays so. */
   #known = false;
 
   constructor(directory: Directory, files: MachineFiles | undefined) {
@@ -21,13 +22,13 @@ export class FirstRunToken implements FirstRun {
     return this.#token;
   }
 
-  /** Looks for an owner, until that was answered once. @throws while the directory does not answer */
+  /** Looks for an owner, until there is one: another process may have made it. @throws while the directory does not answer */
   async open(): Promise<void> {
     if (this.#known || this.#files === undefined) return;
     const { items } = await this.#directory.list("user", { limit: 1, where: { role: "owner" } });
-    this.#known = true;
+    this.#known = items.length > 0;
     if (items.length === 0) this.#token = this.#files.readOrMake(fileName);
-    else this.#files.remove(fileName);
+    else await this.burn();
   }
 
   async burn(): Promise<void> {

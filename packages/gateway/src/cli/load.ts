@@ -4,17 +4,21 @@ import { checkBind } from "../config/check-bind.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { type ConfigSource, placeFaults } from "../config/config-source.ts";
 import type { StoredSecrets } from "../config/fetch-stored-secrets.ts";
-import { acceptConfig, type LoadedConfig, loadConfig, parseConfig } from "../config/load-config.ts";
+import { acceptConfig, type LoadedConfig, parseConfig, readConfigFile } from "../config/load-config.ts";
 import { type ResolvedConfig, resolveCatalogue } from "../config/resolve-catalogue.ts";
 import { storageDir } from "../config/resolve-storage.ts";
 import { resolveStore, type StoreSettings } from "../config/resolve-store.ts";
 import { zeroConfig } from "../config/zero-config.ts";
 import { addSimulated, type Simulated } from "./simulated.ts";
+import type { GivenConfig } from "./worker-orders.ts";
 
 export interface ServeOptions {
   readonly config?: string | undefined;
   readonly port?: number | undefined;
   readonly host?: string | undefined;
+  readonly workers?: number | undefined;
+  /** A config that another process of the same gateway read or made: no file is looked for. */
+  readonly given?: GivenConfig | undefined;
 }
 
 /** A config ready to run, and how it came about. */
@@ -36,18 +40,29 @@ type Env = Readonly<Record<string, string | undefined>>;
 interface Origin {
   readonly loaded: LoadedConfig;
   readonly path: string | undefined;
+  /** What the file said; empty without one. */
+  readonly text: string;
   readonly findings: readonly string[];
   /** Upstreams whose model nobody named. */
   readonly assumed: ReadonlySet<string>;
 }
 
 async function load(options: ServeOptions, env: Env): Promise<Origin> {
+  if (options.given?.kind === "file") {
+    const { path, text } = options.given;
+    return { loaded: parseConfig(text, path, env), path, text, findings: [`config: ${path}`], assumed: new Set() };
+  }
+  if (options.given?.kind === "made") {
+    const { config, findings, assumed } = options.given;
+    return { loaded: acceptConfig(config), path: undefined, text: "", findings, assumed: new Set(assumed) };
+  }
   const path = options.config ?? [usualFile, imageFile].find((candidate) => existsSync(candidate));
   if (path !== undefined) {
-    return { loaded: loadConfig(path, env), path, findings: [`config: ${path}`], assumed: new Set() };
+    const text = readConfigFile(path);
+    return { loaded: parseConfig(text, path, env), path, text, findings: [`config: ${path}`], assumed: new Set() };
   }
   const { config, findings, assumed } = await zeroConfig({ env });
-  return { loaded: acceptConfig(config), path: undefined, findings, assumed };
+  return { loaded: acceptConfig(config), path: undefined, text: "", findings, assumed };
 }
 
 /** A config that is valid by itself; what it refers to is not fetched yet. */
@@ -60,6 +75,8 @@ export interface Loaded {
   readonly store: StoreSettings | undefined;
   readonly findings: readonly string[];
   readonly simulated: Simulated;
+  /** For another process of the same gateway. */
+  readonly given: GivenConfig;
   /** @throws ConfigError with every problem at once */
   resolve(stored?: StoredSecrets, withoutStored?: "fault" | "left-out"): ResolvedConfig;
   /**
@@ -75,7 +92,11 @@ export interface Loaded {
  * @throws ConfigError with every problem at once
  */
 export async function loadOrMakeConfig(options: ServeOptions, env: Env, demo: boolean): Promise<Loaded> {
-  const { loaded, path, findings, assumed } = await load(options, env);
+  const { loaded, path, findings, assumed, text } = await load(options, env);
+  const given: GivenConfig =
+    path === undefined
+      ? { kind: "made", config: loaded.config, findings, assumed: [...assumed] }
+      : { kind: "file", path, text };
   const simulated = await addSimulated(withOptions(loaded.config, options), loaded.source, env, demo);
   const added = Object.fromEntries(
     Object.entries(simulated.config.upstreams).filter(([name]) => simulated.names.has(name)),
@@ -89,10 +110,11 @@ export async function loadOrMakeConfig(options: ServeOptions, env: Env, demo: bo
     store: resolveStore(config, { source, env }),
     findings,
     simulated,
+    given,
     resolve(stored, withoutStored = "fault") {
       const names = simulated.names;
-      const given = { source, env, simulated: names, assumed, ownDirs, withoutStored };
-      const resolved = resolveCatalogue(config, { ...given, ...(stored && { stored }) });
+      const parts = { source, env, simulated: names, assumed, ownDirs, withoutStored };
+      const resolved = resolveCatalogue(config, { ...parts, ...(stored && { stored }) });
       return { ...resolved, warnings: [...warnings, ...resolved.warnings] };
     },
     reread(text) {
@@ -114,11 +136,12 @@ function boundTo(host: string, port: number, resolved: ResolvedConfig, source: C
   return { ...resolved, server: { ...resolved.server, host, port } };
 }
 
-function withOptions(config: FairleadConfig, { port, host }: ServeOptions): FairleadConfig {
+function withOptions(config: FairleadConfig, { port, host, workers }: ServeOptions): FairleadConfig {
   const server = {
     ...config.server,
     ...(port === undefined ? {} : { port }),
     ...(host === undefined ? {} : { host }),
+    ...(workers === undefined ? {} : { workers }),
   };
   return { ...config, server };
 }

@@ -4,7 +4,7 @@ import type { StorageSettings } from "../config/resolve-storage.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
-import { openSharedRedis, type SharedRedis } from "../stores/redis/shared-redis.ts";
+import { openSharedRedis, type SharedRedis, type SharedRedisOptions } from "../stores/redis/shared-redis.ts";
 import type { Stores } from "./open-stores.ts";
 
 /** What replicas share, and what the process tells of it. */
@@ -30,11 +30,29 @@ const readyMs = 1_000;
 /** A shorter absence is nobody's concern. */
 const tellAfterMs = 1_000;
 
+/** Where a process counts together with others. */
+export interface MeetingPlace {
+  /** How the operator is told of it. */
+  readonly name: string;
+  readonly finding: string;
+  open(session: Pick<SharedRedisOptions, "replica" | "clock" | "changed" | "emptied">): Promise<SharedRedis>;
+}
+
 /** Connects to what replicas share; never fails or waits because it is away. Undefined where nothing is shared. */
 export async function openShared(settings: SharedSettings | undefined, deps: SharedDeps): Promise<Shared | undefined> {
   if (settings === undefined) return undefined;
-  const { clock, randomness, alert, inform } = deps;
   const { place, prefix } = settings;
+  const meeting: MeetingPlace = {
+    name: `Redis at ${place}`,
+    finding: `shared: Redis at ${place} (prefix ${prefix})`,
+    open: (session) => openSharedRedis({ ...settings, ...session }),
+  };
+  return meetAt(meeting, deps);
+}
+
+/** Joins the others, and tells the operator when they cannot be reached for longer than a moment. */
+export async function meetAt({ name, finding, open }: MeetingPlace, deps: SharedDeps): Promise<Shared> {
+  const { clock, randomness, alert, inform } = deps;
   const { promise: up, resolve: isUp } = Promise.withResolvers<void>();
   const emptied: (() => void)[] = [];
   const replica = randomness.id();
@@ -42,13 +60,12 @@ export async function openShared(settings: SharedSettings | undefined, deps: Sha
   const tellSoon = (): (() => void) =>
     clock.after(tellAfterMs, () => {
       isToldAway = true;
-      const text = `Redis at ${place} does not answer (${redis?.counters.fault}): this replica goes by its own share of limits and budgets until it does.`;
+      const text = `${name} does not answer (${shared?.counters.fault}): this replica goes by its own share of limits and budgets until it does.`;
       alert(new GatewayError("store_unavailable", text));
     });
   let cancelTelling = tellSoon();
-  let redis: SharedRedis | undefined;
-  redis = await openSharedRedis({
-    ...settings,
+  let shared: SharedRedis | undefined;
+  shared = await open({
     replica,
     clock,
     changed(isBack) {
@@ -58,18 +75,18 @@ export async function openShared(settings: SharedSettings | undefined, deps: Sha
         return;
       }
       isUp();
-      if (isToldAway) inform(`Redis at ${place} is back: limits and budgets are shared again.`);
+      if (isToldAway) inform(`${name} is back: limits and budgets are shared again.`);
       isToldAway = false;
     },
     emptied() {
       for (const listen of emptied) listen();
     },
   });
-  const { stop } = redis;
+  const { stop } = shared;
   return {
-    ...redis,
+    ...shared,
     replica,
-    finding: `shared: Redis at ${place} (prefix ${prefix})`,
+    finding,
     onEmptied: (listen) => emptied.push(listen),
     async ready() {
       const { promise: late, resolve } = Promise.withResolvers<void>();

@@ -31,6 +31,12 @@ function serveCommand(name: string, description: string): Command {
     .option("--json", "log and report in JSON lines", false);
 }
 
+function workerNumber(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > 64) throw new InvalidArgumentError("expected a number from 1 to 64");
+  return count;
+}
+
 /** Makes a wrong call of a command, or of any below it, end with a hint instead of the process. Nothing of it is inherited. */
 function explainMistakes(command: Command, path: string): void {
   const listed = command.commands.length > 0 ? "commands and options" : "options";
@@ -54,13 +60,17 @@ export async function program(argv: readonly string[], env: NodeJS.ProcessEnv, i
     .description("A hybrid LLM gateway: one endpoint, served by your own models or by cloud APIs.")
     .version("0.1.0");
   root.addCommand(
-    serveCommand("serve", "run the gateway").action((flags: ServeFlags) =>
-      serve({ ...flags, demo: false }, env, isTerminal),
-    ),
+    serveCommand("serve", "run the gateway")
+      .option("-w, --workers <number>", "processes that serve the port (default: 1)", workerNumber)
+      .action(async (flags: ServeFlags) => {
+        code = await serve({ ...flags, demo: false }, env, isTerminal);
+      }),
   );
   root.addCommand(
     serveCommand("demo", "run the gateway; simulated upstreams stand in for what is missing").action(
-      (flags: ServeFlags) => serve({ ...flags, demo: true }, env, isTerminal),
+      async (flags: ServeFlags) => {
+        code = await serve({ ...flags, demo: true }, env, isTerminal);
+      },
     ),
   );
   root.addCommand(

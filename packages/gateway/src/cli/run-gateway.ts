@@ -13,6 +13,8 @@ export interface Running {
 
 /** What happens around a gateway's life. */
 export interface RunHooks {
+  /** Other processes serve the same port. */
+  readonly reusePort: boolean;
   /** Before the first request is taken. */
   built(gateway: Gateway): Promise<void>;
   /** After the last was settled and written. */
@@ -31,7 +33,7 @@ export async function runGateway(
   parts: GatewayParts,
   env: NodeJS.ProcessEnv,
   signals: StopSignals,
-  { built, stopped: onStop }: RunHooks,
+  { reusePort, built, stopped: onStop }: RunHooks,
 ): Promise<Running> {
   if (Number(env["BUN_CONFIG_MAX_HTTP_REQUESTS"] ?? 0) < neededUpstreamRequests) {
     throw new StartError(
@@ -44,7 +46,7 @@ export async function runGateway(
   let listening: Listening;
   try {
     await built(gateway);
-    listening = listen(gateway.fetch, { host, port });
+    listening = listen(gateway.fetch, { host, port, reusePort });
   } catch (thrown) {
     await gateway.close();
     await onStop();
@@ -86,7 +88,8 @@ async function within(work: Promise<unknown>, ms: number): Promise<void> {
   clearTimeout(timer);
 }
 
-async function startError(thrown: unknown, host: string, port: number): Promise<unknown> {
+/** What to tell of a socket that could not be bound. */
+export async function startError(thrown: unknown, host: string, port: number): Promise<unknown> {
   const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
   if (code === "EADDRINUSE") {
     return new StartError(

@@ -11,7 +11,10 @@ export function showJournal({ metrics }: Gateway, { journal }: Stores): void {
   );
   metrics.watch("llm_router_ledger_journal_bytes", "Size of the ledger's journal.", () => journal().journalBytes);
   metrics.watch("llm_router_ledger_dropped_rows", "Rows that were lost since the start.", () => journal().dropped);
-  metrics.watch("llm_router_ledger_database_up", "Whether the database took the last batch.", () =>
-    journal().databaseUp ? 1 : 0,
+  metrics.watch(
+    "llm_router_ledger_database_up",
+    "Whether the database took the last batch.",
+    () => (journal().databaseUp ? 1 : 0),
+    "min",
   );
 }

@@ -16,6 +16,8 @@ export interface Listening {
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
+  /** Other processes of the same gateway listen there too, and each connection goes to one of them. */
+  readonly reusePort?: boolean;
 }
 
 /**
@@ -29,6 +31,7 @@ export function listen(
   const server: Server<undefined> = Bun.serve({
     hostname: options.host,
     port: options.port,
+    reusePort: options.reusePort ?? false,
     idleTimeout: idleSeconds,
     // The runtime's own refusal has no body: ours comes first, from the announced length or while counting.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,

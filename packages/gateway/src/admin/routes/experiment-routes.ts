@@ -184,7 +184,7 @@ export function experimentRoutes({ ledger, trials, clock }: AdminDeps): readonly
         const shadows: ShadowAnswer[] = [];
         for (const shadow of trials.shadows()) {
           const sums = await tagged(database, range, shadowTag(shadow.name));
-          shadows.push(shadowWire(shadow, sums, trials.results(shadow)));
+          shadows.push(shadowWire(shadow, sums, await trials.results(shadow)));
         }
         return { from: isoTime(range.fromMs), to: isoTime(range.toMs), experiments, shadows };
       },

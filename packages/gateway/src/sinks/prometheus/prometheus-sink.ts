@@ -6,6 +6,7 @@ import type { BudgetStatus } from "../../ledger/budget-status.ts";
 import { type OverloadGate, refusalReasons } from "../../policy/overload-gate.ts";
 import type { Sink } from "../../telemetry/sink.ts";
 import { Counter, Gauge, Histogram, Registry } from "./client.ts";
+import { type MetricsSnapshot, metricsText, sumMetrics } from "./sum-metrics.ts";
 
 /** Seconds; from fast answers to long generations. */
 const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -32,6 +33,7 @@ export class PrometheusSink implements Sink {
   readonly name = "prometheus";
   readonly #registry = new Registry();
   readonly #series = new Map<string, Series>();
+  #together: ((own: MetricsSnapshot) => Promise<readonly MetricsSnapshot[]>) | undefined;
   readonly #requests = new Counter({
     name: "llm_router_requests_total",
     help: "Chat requests by the upstream that served them and the HTTP status.",
@@ -89,6 +91,7 @@ export class PrometheusSink implements Sink {
       name: "llm_router_budget_used_ratio",
       help: "Spent and held money of a budget's window as a share of its limit.",
       labelNames: ["scope"] as const,
+      aggregator: "max",
       registers: [this.#registry],
       async collect() {
         this.reset();
@@ -141,11 +144,12 @@ export class PrometheusSink implements Sink {
     });
   }
 
-  /** Shows a number that something else keeps, asked at each scrape. */
-  watch(name: string, help: string, read: () => number): void {
+  /** Shows a number that something else keeps, asked at each scrape. `together`: what it is for several processes. */
+  watch(name: string, help: string, read: () => number, together: "sum" | "min" | "max" = "sum"): void {
     new Gauge({
       name,
       help,
+      aggregator: together,
       registers: [this.#registry],
       collect() {
         this.set(read());
@@ -210,6 +214,19 @@ export class PrometheusSink implements Sink {
 
   /** The exposition text and its content type. */
   async scrape(): Promise<{ body: string; contentType: string }> {
-    return { body: await this.#registry.metrics(), contentType: this.#registry.contentType };
+    const { contentType } = this.#registry;
+    if (this.#together === undefined) return { body: await this.#registry.metrics(), contentType };
+    const all = await this.#together(await this.snapshot());
+    return { body: await metricsText(sumMetrics(all)), contentType };
+  }
+
+  /** What `scrape` shows of this process alone, as plain data. */
+  async snapshot(): Promise<MetricsSnapshot> {
+    return (await this.#registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
+  }
+
+  /** From now on a scrape shows several processes as one. `gather` gets this one's snapshot and gives all. */
+  showTogether(gather: (own: MetricsSnapshot) => Promise<readonly MetricsSnapshot[]>): void {
+    this.#together = gather;
   }
 }

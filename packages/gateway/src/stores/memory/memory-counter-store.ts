@@ -79,6 +79,17 @@ export class MemoryCounterStore implements CounterStore {
     return this.#balance(account, window, nowMs);
   }
 
+  /** An account begins anew; what is held on it stays. */
+  forgetSettled(account: string): void {
+    const sums = this.#accounts.get(account);
+    if (sums === undefined) return;
+    if (sums.kind === "fixed") for (const window of sums.windows.values()) window.settled = 0;
+    else {
+      sums.ring.fill(0);
+      sums.settled = 0;
+    }
+  }
+
   #balance(account: string, window: CountWindow, nowMs: number): Balance {
     const sums = this.#accounts.get(account);
     if (sums === undefined || sums.kind !== window.kind) return nothing;

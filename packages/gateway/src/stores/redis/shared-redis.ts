@@ -1,6 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Secret } from "../../lib/secret.ts";
-import { connectRedis } from "./redis-connection.ts";
+import { type Connection, connectRedis } from "./redis-connection.ts";
 import { SharedCounterStore } from "./shared-counter-store.ts";
 
 export interface SharedRedisOptions {
@@ -30,12 +30,21 @@ export interface SharedRedis {
 const connectionName = "fairlead";
 
 export async function openSharedRedis(options: SharedRedisOptions): Promise<SharedRedis> {
-  const { url, prefix, timeoutMs, replica, clock, changed, emptied } = options;
+  const { url } = options;
   // A connection that listens cannot ask.
   const [connection, listener] = await Promise.all([
     connectRedis(url, connectionName),
     connectRedis(url, `${connectionName}-news`),
   ]);
+  return shareOver(connection, listener, options);
+}
+
+/** The same over connections that stand already, or will. */
+export function shareOver(
+  connection: Connection,
+  listener: Connection,
+  { prefix, timeoutMs, replica, clock, changed, emptied }: Omit<SharedRedisOptions, "url">,
+): SharedRedis {
   const counters = new SharedCounterStore({ connection, prefix, replica, timeoutMs, clock, changed, emptied });
   const channel = `{${prefix}}:news`;
   return {
