@@ -54,9 +54,15 @@ export class ConfigReload {
 
   /** Reads the file and its secrets again because somebody said so; also later, when the database does not answer now. */
   async readAgain(): Promise<void> {
+    // Who signals right after writing may still be writing the next one.
+    await this.#watch.rest();
+    await this.#readNow();
+  }
+
+  async #readNow(): Promise<void> {
     this.#cancel();
     const dealt = await this.reload(true);
-    if (dealt === "again") this.#cancel = this.#parts.clock.after(againMs, () => void this.readAgain());
+    if (dealt === "again") this.#cancel = this.#parts.clock.after(againMs, () => void this.#readNow());
   }
 
   /** Never rejects. `evenSame` brings secrets anew although the file says the same. */

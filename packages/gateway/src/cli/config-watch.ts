@@ -16,6 +16,8 @@ const everyMs = 1_000;
 /** A file that is being written is at rest when it stayed the same for so long. */
 const restMs = 300;
 const againMs = 5_000;
+/** A file that is written to for longer than this many times `restMs` is read as it is. */
+const mostLooks = 10;
 
 type Prints = ReadonlyMap<string, string>;
 
@@ -43,6 +45,19 @@ export class ConfigWatch {
   stop(): void {
     this.#stopped = true;
     this.#cancel();
+  }
+
+  /** Resolves when nobody wrote to the files lately, or goes on writing for ever. */
+  async rest(): Promise<void> {
+    const { clock, files } = this.#parts;
+    for (let looks = 0; looks < mostLooks; looks++) {
+      const changed = await Promise.all(
+        files().map(async (path) => (await stat(path).catch(() => undefined))?.mtimeMs),
+      );
+      const ageMs = clock.now() - Math.max(0, ...changed.filter((ms) => ms !== undefined));
+      if (ageMs < 0 || ageMs >= restMs) return;
+      await new Promise<void>((resolve) => clock.after(restMs - ageMs, resolve));
+    }
   }
 
   #wait(ms: number): void {

@@ -288,7 +288,10 @@ test("balanced weighs cost, latency and quality alike", () => {
 
 describe("hybrid", () => {
   const free = { priced: true, pricePer1k: 0.009, queueDepth: 10, ttftMs: 5_000 };
-  const local = (facts: Partial<TargetFacts>) => ({ "qwen2.5-7b": facts, "qwen2.5-coder-7b": { priced: true, pricePer1k: 9 } });
+  const local = (facts: Partial<TargetFacts>) => ({
+    "qwen2.5-7b": facts,
+    "qwen2.5-coder-7b": { priced: true, pricePer1k: 9 },
+  });
 
   test("is local while that costs less than 0.01 $/1K, waits for at most 10 and answers within 5 s", () => {
     const outcome = decide("hybrid", { targets: local(free) });
