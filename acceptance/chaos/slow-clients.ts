@@ -1,0 +1,143 @@
+import { operator } from "../setup/admin.ts";
+import { budgetNamed } from "../setup/money.ts";
+import { RawSocket } from "../setup/raw-socket.ts";
+import { seededRandom } from "../../packages/simulator/src/seeded-random.ts";
+import { tempDir } from "../setup/temp-dir.ts";
+import { ask, numberedWords } from "./ask.ts";
+import { expectNoLeak, footprint } from "./footprint.ts";
+import { inLanes } from "./in-lanes.ts";
+import type { Stage } from "./stage.ts";
+import { until } from "./until.ts";
+
+const text = numberedWords(40);
+const answerTokens = text.length / 4;
+const paceMs = 20;
+/** Far more than buffers between an upstream and a client take. */
+const longTokens = 150_000;
+
+/** Clients that leave at any moment, read a byte a second or nothing at all, and send their body as slowly. */
+export async function slowClients(stage: Stage): Promise<void> {
+  const local = await stage.simulator("--flavour", "vllm", "--model", "chat");
+  const cloud = await stage.simulator("--flavour", "anthropic", "--model", "claude-sonnet-4-6");
+  const dir = tempDir();
+  const gateway = await stage.gateway({
+    storage: { dir },
+    server: { clientStallMs: 2_000, bodyTimeoutMs: 1_000, keepAliveMs: 500 },
+    upstreams: {
+      local: { preset: "vllm", baseUrl: `${local.url}/v1`, health: false, models: [{ id: "chat" }] },
+      cloud: { preset: "anthropic", baseUrl: `${cloud.url}/v1`, health: false, models: [{ id: "claude-sonnet-4-6" }] },
+    },
+    routing: { fallback: [] },
+    pricing: { overrides: [{ model: "chat", input: 1, output: 1 }] },
+    budgets: { all: { scope: "total", limitUsd: 1_000 } },
+  });
+  const models = ["local/chat", "cloud/claude-sonnet-4-6"];
+  for (const model of models) stage.count(await ask(gateway.url, { model, stream: true, text }), model);
+  const start = await footprint(gateway);
+
+  await leaveAnywhere(stage, gateway.url, models);
+  // Nobody works for a client that left.
+  for (const upstream of [local, cloud]) {
+    await until("the end of all work upstream", async () => (await upstream.hits({ ended: false })).length === 0);
+    const late = (await upstream.generations()).filter(({ aborted, tokensProduced, startedAt, abortedAt }) => {
+      const workedMs = (abortedAt ?? 0) - startedAt;
+      // It may have been a token ahead of the clock, and no more.
+      return aborted && tokensProduced > Math.min(answerTokens, workedMs / paceMs + 3);
+    });
+    stage.expect(late.length === 0, `${late.length} answers went on without their client`);
+  }
+
+  const patient = { tokens: longTokens, gateway: gateway.url };
+  const readers = [
+    ...models.map((model) => dawdle(stage, patient, model, "stops reading")),
+    ...models.map((model) => dawdle(stage, patient, model, "reads a byte a second")),
+  ];
+  readers.push(...Array.from({ length: stage.pick(2, 10) }, () => slowBody(stage, gateway.url)));
+  // Others are served as ever meanwhile.
+  for (let i = 0; i < stage.pick(10, 100); i++) {
+    const seen = await ask(gateway.url, { model: models[i % 2] ?? "", stream: i % 3 !== 0, text });
+    stage.count(seen, "beside slow clients");
+    stage.expect(seen.end === "answered", `beside slow clients: ${seen.label}`);
+  }
+  await Promise.all(readers);
+  for (const upstream of [local, cloud]) {
+    await until("the end of all work upstream", async () => (await upstream.hits({ ended: false })).length === 0);
+    const unread = (await upstream.generations()).filter(({ tokensProduced }) => tokensProduced > longTokens / 2);
+    stage.expect(unread.length === 0, `${unread.length} answers that nobody read were made`);
+  }
+  const call = operator(gateway, dir);
+  await until("nothing to be held for anyone", async () => (await budgetNamed(call, "all")).held === 0);
+  await expectNoLeak(stage, gateway, start);
+}
+
+/** Asks for an answer of some seconds and leaves before headers, in the middle or near the end. */
+async function leaveAnywhere(stage: Stage, url: string, models: readonly string[]): Promise<void> {
+  const random = seededRandom("who leaves when");
+  const all = Array.from({ length: stage.pick(40, 400) }, (_, i) => ({
+    model: models[i % 2] ?? "",
+    stream: i % 4 < 3,
+    afterMs: random() ** 2 * answerTokens * paceMs * 0.9,
+  }));
+  await inLanes(all, stage.pick(20, 60), async ({ model, stream, afterMs }) => {
+    const leave = new AbortController();
+    const timer = setTimeout(() => leave.abort(), afterMs);
+    const seen = await ask(url, { model, stream, text, paceMs, leave: leave.signal });
+    clearTimeout(timer);
+    stage.count(seen, "a client that leaves");
+  });
+}
+
+interface Patient {
+  readonly gateway: string;
+  readonly tokens: number;
+}
+
+/** Reads the beginning of a long stream and then next to nothing; it is let go, and its connection cut. */
+async function dawdle(
+  stage: Stage,
+  { gateway, tokens }: Patient,
+  model: string,
+  how: "stops reading" | "reads a byte a second",
+): Promise<void> {
+  const content = `[[sim:tokens=${tokens}]]`;
+  const body = JSON.stringify({ model, stream: true, messages: [{ role: "user", content }] });
+  const socket = new RawSocket(gateway);
+  socket.write(
+    `POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  await socket.until(/"content":"\w/);
+  socket.socket.pause();
+  const slow = how === "stops reading" ? undefined : setInterval(() => socket.socket.read(1), 1_000);
+  await until(`the end of a client that ${how}`, async () => (await entries(gateway, model)) === 0, 20_000);
+  clearInterval(slow);
+  socket.socket.resume();
+  const text = await socket.until(/\[DONE\]/, 5_000).catch(() => socket.received);
+  stage.counts.sent++;
+  stage.counts.failed++;
+  stage.expect(!text.includes("[DONE]"), `a client that ${how} took a part for the whole`);
+  socket.destroy();
+}
+
+/** Requests that a model's upstream works on, as the gateway sees it. */
+async function entries(url: string, model: string): Promise<number> {
+  const body = (await (await fetch(`${url}/health/upstreams`)).json()) as {
+    upstreams: { name: string; models: { in_flight: number }[] }[];
+  };
+  const upstream = body.upstreams.find(({ name }) => model.startsWith(`${name}/`));
+  return upstream?.models.reduce((sum, one) => sum + one.in_flight, 0) ?? Number.NaN;
+}
+
+/** Sends its body a byte at a time, and is told that this took too long. */
+async function slowBody(stage: Stage, url: string): Promise<void> {
+  const socket = new RawSocket(url);
+  socket.write(
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{",
+  );
+  const drip = setInterval(() => socket.write(" "), 200);
+  const answer = await socket.until(/"code":"request_timeout"/, 15_000).catch(() => "");
+  clearInterval(drip);
+  stage.counts.sent++;
+  stage.counts[answer.includes("request_timeout") ? "failed" : "lost"]++;
+  stage.expect(/^HTTP\/1\.1 408/.test(answer), `a slow body: ${JSON.stringify(answer.slice(0, 100))}`);
+  socket.destroy();
+}
