@@ -102,7 +102,8 @@ export async function ask(url: string, question: Question): Promise<Seen> {
     if (!expected.startsWith(text)) return seen("lost", `lost: not the upstream's text: ${difference(text, expected)}`);
     const isTold = thrown instanceof APIError && !(thrown instanceof APIConnectionError);
     if (!isTold) return seen("broken", `broken connection: ${String(thrown).slice(0, 200)}`);
-    if (typeof thrown.code !== "string" || thrown.message === "") return seen("lost", `lost: an error without a code: ${thrown}`);
+    if (typeof thrown.code !== "string" || thrown.message === "")
+      return seen("lost", `lost: an error without a code: ${thrown}`);
     // Once the status is out, the client can only be told in the stream.
     if (thrown.status === undefined) return seen("event", `event ${thrown.code}`);
     return seen("error", `error ${thrown.status} ${thrown.code}`);

@@ -136,7 +136,11 @@ async function fillSteady(stage: Stage, count: number): Promise<FilledCell[]> {
     const id = `${models[api]}+sim-fault:${spec};${" ".repeat(position)};`;
     const entry = upstreams[upstreamName] ?? upstream(api, urls[api][place], []);
     const preset = place === "strict" ? "openai" : (entry.preset ?? "vllm");
-    upstreams[upstreamName] = { ...entry, preset, models: [...(entry.models ?? []), { id, aliases: [`d${position}`] }] };
+    upstreams[upstreamName] = {
+      ...entry,
+      preset,
+      models: [...(entry.models ?? []), { id, aliases: [`d${position}`] }],
+    };
     names.set(cell, `cell-${position}`);
     routes[`cell-${position}`] = routeOf(`d${position}`, where);
   }

@@ -48,7 +48,13 @@ export async function partitions(stage: Stage): Promise<void> {
   });
   const isShared = (up: 0 | 1) => async (): Promise<boolean> => (await metric(gateway.url, "shared_state_up")) === up;
   await until("Redis", isShared(1));
-  const load = startLoad(stage, gateway.url, { name: "requests", model: "chat", text, paceMs: 2, clients: stage.pick(3, 8) });
+  const load = startLoad(stage, gateway.url, {
+    name: "requests",
+    model: "chat",
+    text,
+    paceMs: 2,
+    clients: stage.pick(3, 8),
+  });
   const more = stage.pick(10, 60);
   const fromLocal = (): Promise<void> => load.more(more, "the upstream again", isFrom("local/chat"), 20_000);
   const fromCloud = (): Promise<void> => load.more(more, "the other target", isFrom("cloud/claude-sonnet-4-6"), 20_000);

@@ -31,12 +31,21 @@ export async function redisAway(stage: Stage): Promise<void> {
   const starts = await Promise.all([one, other].map(footprint));
   const clients = stage.pick(3, 8);
   const loads = [one, other].map(({ url }, position) =>
-    startLoad(stage, url, { name: `replica ${position}`, model: "local/chat", text, paceMs: 2, clients, honest: ["answered"] }),
+    startLoad(stage, url, {
+      name: `replica ${position}`,
+      model: "local/chat",
+      text,
+      paceMs: 2,
+      clients,
+      honest: ["answered"],
+    }),
   );
   const go = () => Promise.all(loads.map((load) => load.more(stage.pick(15, 100))));
   const shared = (up: 0 | 1) =>
     until(`shared state ${up === 1 ? "back" : "gone"}`, async () => {
-      return (await Promise.all([one, other].map(({ url }) => metric(url, "shared_state_up")))).every((now) => now === up);
+      return (await Promise.all([one, other].map(({ url }) => metric(url, "shared_state_up")))).every(
+        (now) => now === up,
+      );
     });
   await go();
   const rounds = stage.pick(1, 3);
@@ -62,10 +71,16 @@ export async function redisAway(stage: Stage): Promise<void> {
   await Promise.all([one, other].map((gateway) => gateway.stop()));
 
   // A pause keeps what was counted: both replicas together stay within the limit.
-  stage.expect((await flood(stage, await replicas("paused", tight), redis, "pause")) === requestsPerMinute, "a limit passed");
+  stage.expect(
+    (await flood(stage, await replicas("paused", tight), redis, "pause")) === requestsPerMinute,
+    "a limit passed",
+  );
   // One that comes back empty has forgotten the running minute: at most twice the limit, as docs/guides/replicas.md says.
   const allowed = await flood(stage, await replicas("emptied", tight), redis, "kill");
-  stage.expect(allowed <= 2 * requestsPerMinute && allowed >= requestsPerMinute, `${allowed} requests in a minute's limit`);
+  stage.expect(
+    allowed <= 2 * requestsPerMinute && allowed >= requestsPerMinute,
+    `${allowed} requests in a minute's limit`,
+  );
 }
 
 const tight = { tight: { scope: { key: "*" }, requestsPerMinute } } as const;
@@ -110,7 +125,10 @@ async function flood(
     );
     for (const seen of all) {
       stage.count(seen, `Redis gone by ${how}`);
-      stage.expect(seen.end === "answered" || seen.label === "error 429 limit_reached", `Redis gone by ${how}: ${seen.label}`);
+      stage.expect(
+        seen.end === "answered" || seen.label === "error 429 limit_reached",
+        `Redis gone by ${how}: ${seen.label}`,
+      );
       if (seen.end === "answered") answered++;
     }
   };
@@ -121,7 +139,10 @@ async function flood(
   const agreed = async (): Promise<void> => {
     const afterS = Date.now() / 1_000;
     for (const { url } of replicas) {
-      await until("a look at the others", async () => (await metric(url, "shared_last_sync_timestamp_seconds")) > afterS);
+      await until(
+        "a look at the others",
+        async () => (await metric(url, "shared_last_sync_timestamp_seconds")) > afterS,
+      );
     }
   };
   await part(16);

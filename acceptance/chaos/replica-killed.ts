@@ -76,7 +76,10 @@ export async function replicaKilled(stage: Stage): Promise<void> {
   const attempts = rows.reduce((sum, { attemptCosts }) => sum + attemptCosts.length, 0);
   // Killed between the row and the upstream: at most one request of each client.
   const unsent = attempts - hits.length;
-  stage.expect(unsent >= 0 && unsent <= rounds * clients, `${attempts} attempts in the ledger, ${hits.length} upstream`);
+  stage.expect(
+    unsent >= 0 && unsent <= rounds * clients,
+    `${attempts} attempts in the ledger, ${hits.length} upstream`,
+  );
   const cost = rows.reduce((sum, row) => sum + (row.cost ?? 0), 0);
   stage.expect(total.cost === cost, `a report of ${total.cost} over rows of ${cost}`);
 }

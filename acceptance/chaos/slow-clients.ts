@@ -1,8 +1,8 @@
+import { seededRandom } from "../../packages/simulator/src/seeded-random.ts";
 import { operator } from "../setup/admin.ts";
 import { Child } from "../setup/child-process.ts";
 import { budgetNamed } from "../setup/money.ts";
 import { RawSocket } from "../setup/raw-socket.ts";
-import { seededRandom } from "../../packages/simulator/src/seeded-random.ts";
 import { tempDir } from "../setup/temp-dir.ts";
 import { ask, numberedWords } from "./ask.ts";
 import { expectNoLeak, footprint } from "./footprint.ts";
