@@ -41,7 +41,7 @@ const lanes = 6;
 const spare = "spare/spare";
 const models: Readonly<Record<Api, string>> = { native: "chat", translated: "claude-sonnet-4-6" };
 /** Short enough to be waited for; an answer is far quicker. */
-const timeouts = { connectMs: 2_000, firstContentMs: 2_000, wholeMs: 3_000, idleMs: 2_000, totalMs: 10_000 };
+const timeouts = { connectMs: 2_000, firstContentMs: 2_000, wholeMs: 3_000, idleMs: 2_000, totalMs: 15_000 };
 /** Cells stand for themselves: no breaker, and no budget of tries, carries over. */
 const routing = {
   backoffMs: 1,
@@ -149,7 +149,8 @@ async function fillSteady(stage: Stage, count: number): Promise<FilledCell[]> {
   await inLanes(steady, lanes, async (cell) => {
     const model = names.get(cell) ?? "";
     const stream = cell.mode === "stream";
-    const all = await Promise.all(Array.from({ length: count }, () => ask(gateway.url, { model, stream, text })));
+    const length = Math.min(count, cell.row.most ?? count);
+    const all = await Promise.all(Array.from({ length }, () => ask(gateway.url, { model, stream, text })));
     filled.push(judge(stage, cell, all));
   });
   return filled;

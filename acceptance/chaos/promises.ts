@@ -53,6 +53,8 @@ export interface FaultRow {
   readonly place?: Place;
   /** What is done to the upstream's process while it answers. */
   readonly blow?: Blow;
+  /** So few requests even in the long form: each is much work for a simulator. */
+  readonly most?: number;
   /** By API where they differ; undefined where there is no such fault. */
   readonly means: Readonly<Record<Mode, Meaning>> | Readonly<Partial<Record<Api, Readonly<Record<Mode, Meaning>>>>>;
 }
@@ -139,7 +141,7 @@ export const faultRows: readonly FaultRow[] = [
   },
   { name: "a redirect", spec: "redirect", means: both(before(noAnswer)) },
   { name: "gzip that nobody asked for", spec: "gzip", means: both(harmless) },
-  { name: "one byte at a time", spec: "one-byte", means: both(harmless) },
+  { name: "one byte at a time", spec: "one-byte", most: 3, means: both(harmless) },
   { name: "CRLF line ends", spec: "crlf", means: both(harmless) },
   { name: "comments between events", spec: "comments", means: both(harmless) },
   { name: "late headers", spec: "slow-headers=100", means: both(harmless) },

@@ -51,7 +51,7 @@ run fails when a promise does not hold; the short form of it is part of \`npm te
 - A stream that was cut never ends as if it were whole. No text is missing, and none comes twice.
 - Work is charged once. Nobody works on for a client that left.
 - What fails beside the path of a request, such as Redis or the database, holds up no request.
-- An upstream that is back is used again as soon as its breaker's cool-down allows.
+- An upstream that is back is used again as soon as a probe and its breaker's cool-down allow.
 
 A request is **lost** when it got neither: it hung, ended clean although it was cut, or its text was not the upstream's.
 

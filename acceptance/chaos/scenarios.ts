@@ -58,7 +58,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "The local upstream, the cloud upstream and both are killed, paused and brought back",
     promise:
-      "The one that is left answers. Where none is, each request is told so. Requests go to an upstream that is back as soon as its breaker's cool-down allows.",
+      "The one that is left answers. Where none is, each request is told so. Requests go to an upstream that is back as soon as a probe and its breaker's cool-down allow.",
     needs: "linux",
     run: upstreamsStruck,
   },

@@ -43,7 +43,8 @@ export class Stage {
 
   /** Notes a promise that does not hold. */
   expect(holds: boolean, promise: string): void {
-    if (!holds && this.broken.length < mostTold) this.broken.push(promise);
+    if (holds || this.broken.length >= mostTold || this.broken.includes(promise)) return;
+    this.broken.push(promise);
   }
 
   /** Counts one request, and notes it where it was lost. */

@@ -23,7 +23,13 @@ export async function upstreamsStruck(stage: Stage): Promise<void> {
   const gateway = await stage.gateway({
     upstreams: {
       local: { preset: "vllm", baseUrl: `${urlOf(local)}/v1`, health: probed, timeouts, models: [{ id: local.model }] },
-      cloud: { preset: "anthropic", baseUrl: `${urlOf(cloud)}/v1`, timeouts, models: [{ id: cloud.model }] },
+      cloud: {
+        preset: "anthropic",
+        baseUrl: `${urlOf(cloud)}/v1`,
+        health: probed,
+        timeouts,
+        models: [{ id: cloud.model }],
+      },
     },
     models: {
       "local-first": { targets: [idOf(local), idOf(cloud)], fallback: [] },
@@ -51,7 +57,9 @@ export async function upstreamsStruck(stage: Stage): Promise<void> {
       // Where one is left it answers for both; where none is, each request is told so.
       const wanted = other === undefined ? isError : isFrom(other);
       const what = other === undefined ? "errors" : `answers of ${other.name}`;
-      await Promise.all(loads.map((load) => load.more(stage.pick(10, 60), what, wanted)));
+      // An error comes when the limits of both have passed, an answer soon.
+      const count = other === undefined ? stage.pick(6, 20) : stage.pick(10, 60);
+      await Promise.all(loads.map((load) => load.more(count, what, wanted, 40_000)));
       for (const side of struck) {
         if (blow === "SIGSTOP") running.get(side)?.child.process.kill("SIGCONT");
         else running.set(side, await start(stage, side, String(running.get(side)?.port)));
