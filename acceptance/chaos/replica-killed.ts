@@ -34,13 +34,13 @@ export async function replicaKilled(stage: Stage): Promise<void> {
     name: "through the balancer",
     model: "local/chat",
     text,
-    paceMs: 6,
+    paceMs: stage.pick(6, 20),
     clients,
     most,
     // A killed replica cannot say a word.
     honest: ["answered", "broken"],
   });
-  const rounds = stage.pick(2, 4);
+  const rounds = stage.pick(2, 3);
   for (let round = 0; round < rounds; round++) {
     const position = round % 2;
     await load.more(stage.pick(20, 60));

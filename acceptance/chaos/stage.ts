@@ -53,7 +53,7 @@ export class Stage {
     if (seen.end === "answered" || seen.end === "continued") this.counts.answered++;
     else if (seen.end === "lost") this.counts.lost++;
     else this.counts.failed++;
-    if (seen.end === "lost") this.expect(false, `${what} lost: ${seen.label}`);
+    if (seen.end === "lost") this.expect(false, `${what}: ${seen.label}`);
   }
 
   onEnd(close: () => unknown): void {
