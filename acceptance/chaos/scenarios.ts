@@ -71,7 +71,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "Redis is paused, resumed, killed and started again empty",
-    promise: "Every request is answered unless its limit is reached, none waits beyond `shared.timeoutMs`, and limits hold as the guide says.",
+    promise:
+      "Every request is answered unless its limit is reached, none waits beyond `shared.timeoutMs`, and limits hold as the guide says.",
     needs: "redis",
     run: redisAway,
   },
