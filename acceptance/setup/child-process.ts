@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
 import { bunEnv, findBun } from "../../scripts/bun.mjs";
+import { afterAll } from "./after-all.ts";
 
 export const repository = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from "node:net";
-import { afterAll } from "vitest";
+import { afterAll } from "./after-all.ts";
 
 export interface LoadBalancer {
   readonly url: string;

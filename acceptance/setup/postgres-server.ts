@@ -1,5 +1,5 @@
-import { afterAll } from "vitest";
 import { PostgresServer } from "../../packages/gateway/test/fixtures/postgres-server.ts";
+import { afterAll } from "./after-all.ts";
 
 export { hasPostgres } from "../../packages/gateway/test/fixtures/postgres-server.ts";
 

@@ -1,6 +1,6 @@
 import { createConnection } from "node:net";
-import { afterAll } from "vitest";
 import { RedisServer } from "../../packages/gateway/test/fixtures/redis-server.ts";
+import { afterAll } from "./after-all.ts";
 
 export { hasRedis } from "../../packages/gateway/test/fixtures/redis-server.ts";
 

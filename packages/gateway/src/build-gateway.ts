@@ -292,6 +292,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
 
   let chat = chatDeps(current);
   let prober = startProber(current);
+  live.onUnreachable = (upstream) => prober.hurry(upstream);
   let scraper = startScraper(current);
   waker.follow(current.catalogue.deployments);
   setBudgets(current);

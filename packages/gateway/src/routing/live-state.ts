@@ -37,6 +37,8 @@ export class LiveState {
   readonly spillCap = new SpillCap();
   /** Told each time a breaker opens, with the monotonic time until which it stays so. */
   onOpened: ((target: DeploymentId, untilMs: number) => void) | undefined;
+  /** Told each time an upstream did not answer. */
+  onUnreachable: ((upstream: string) => void) | undefined;
   /** Told each time a target asked to be left alone. */
   onCooled: ((target: DeploymentId, ms: number, reason: RoutingReason) => void) | undefined;
 
@@ -194,6 +196,7 @@ export class LiveState {
   markUnreachable(upstream: string): void {
     const state = this.#upstream(upstream);
     state.readiness = state.wasReady ? "down" : "cold";
+    this.onUnreachable?.(upstream);
   }
 
   /** Forgets deployments and upstreams that the config no longer has. */

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { upstream } from "../../test/fixtures/deployments.ts";
 import { FakeClock } from "../../test/fixtures/fake-clock.ts";
 import { answer, hang, refuse, type Script, ScriptedTransport } from "../../test/fixtures/scripted-transport.ts";
-import { probe } from "./prober.ts";
+import { Prober, probe } from "./prober.ts";
 
 const clock = new FakeClock();
 const gpu = (engine: "vllm" | "ollama" | undefined) => upstream("gpu", "local", { engine });
@@ -45,3 +45,52 @@ async function over({ transport, result }: ReturnType<typeof once>): Promise<Scr
   await result;
   return transport;
 }
+
+/** Probes of one cloud upstream, asked every 30 seconds, and when they went out. */
+function prober(...scripts: Script[]) {
+  const clock = new FakeClock();
+  const transport = new ScriptedTransport({ cloud: scripts });
+  const health = { path: "/v1/models", intervalMs: 30_000, timeoutMs: 1_000, authenticated: false, headers: {} };
+  const found: string[] = [];
+  const it = new Prober({
+    transport,
+    clock,
+    fraction: () => 0.5,
+    lastServedMs: () => 0,
+    found: async (_, { health }) => void found.push(health),
+  });
+  it.start([upstream("cloud", "cloud", { health })]);
+  return { it, clock, found };
+}
+
+test("one that is away is asked again soon, then ever more seldom, up to its usual interval", async () => {
+  const { it, clock, found } = prober(refuse, refuse, refuse, answer(200, {}));
+  await clock.advance(0);
+  for (const ms of [1_000, 2_000, 4_000]) {
+    const before = found.length;
+    await clock.advance(ms - 1);
+    expect(found).toHaveLength(before);
+    await clock.advance(1);
+    expect(found).toHaveLength(before + 1);
+  }
+  expect(found.at(-1)).toBe("ready");
+  await clock.advance(29_999);
+  expect(found).toHaveLength(4);
+  await clock.advance(1);
+  expect(found).toHaveLength(5);
+  it.stop();
+  expect(clock.waiting).toBe(0);
+});
+
+test("one that a request found away is asked soon, once", async () => {
+  const { it, clock, found } = prober(answer(200, {}));
+  await clock.advance(5_000);
+  it.hurry("cloud");
+  it.hurry("cloud");
+  it.hurry("nobody");
+  await clock.advance(1_000);
+  expect(found).toHaveLength(2);
+  await clock.advance(29_999);
+  expect(found).toHaveLength(2);
+  it.stop();
+});

@@ -80,10 +80,22 @@ function statusPageOf({ engine, placement }: Upstream): StatusPage | undefined {
   return placement === "local" ? known?.statusPage : undefined;
 }
 
+/** Before the second probe of an upstream that is away; doubles up to its usual interval. */
+const firstAwayMs = 1_000;
+
+/** One upstream's turn. */
+interface Turn {
+  readonly upstream: Upstream;
+  cancel: () => void;
+  isAsking: boolean;
+  /** Before the next probe, while it is away; undefined while it is there. */
+  awayMs: number | undefined;
+}
+
 /** Probes upstreams in the background until `stop`; the first round starts at once. */
 export class Prober {
   readonly #deps: ProberDeps;
-  readonly #cancels = new Map<string, () => void>();
+  readonly #turns = new Map<string, Turn>();
   #stopped = false;
 
   constructor(deps: ProberDeps) {
@@ -91,30 +103,53 @@ export class Prober {
   }
 
   start(upstreams: readonly Upstream[]): void {
-    for (const upstream of upstreams) if (upstream.health !== undefined) void this.#round(upstream);
+    for (const upstream of upstreams) {
+      if (upstream.health === undefined) continue;
+      const turn: Turn = { upstream, cancel: () => {}, isAsking: false, awayMs: undefined };
+      this.#turns.set(upstream.name, turn);
+      void this.#round(turn);
+    }
+  }
+
+  /** A request found it away: whether it is back shall be known soon, however seldom it is probed otherwise. */
+  hurry(upstream: string): void {
+    const turn = this.#turns.get(upstream);
+    if (turn === undefined || turn.isAsking || turn.awayMs !== undefined) return;
+    turn.cancel();
+    turn.awayMs = firstAwayMs;
+    this.#wait(turn);
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const cancel of this.#cancels.values()) cancel();
-    this.#cancels.clear();
+    for (const { cancel } of this.#turns.values()) cancel();
+    this.#turns.clear();
   }
 
-  async #round(upstream: Upstream): Promise<void> {
-    const { clock, fraction, lastServedMs, found } = this.#deps;
+  async #round(turn: Turn): Promise<void> {
+    const { clock, lastServedMs, found } = this.#deps;
+    const { upstream } = turn;
     const intervalMs = upstream.health?.intervalMs ?? 0;
     const lastMs = lastServedMs(upstream.name);
     // Real traffic answers the question better than a probe.
     const fresh = lastMs > 0 && clock.monotonicMs() - lastMs < intervalMs;
     if (!fresh) {
+      turn.isAsking = true;
       const result = await probe(upstream, this.#deps);
       if (this.#stopped) return;
       await found(upstream, result);
+      turn.isAsking = false;
+      turn.awayMs =
+        result.health === "unreachable" ? Math.min(intervalMs, 2 * (turn.awayMs ?? firstAwayMs / 2)) : undefined;
     }
-    const jitteredMs = intervalMs * (0.9 + 0.2 * fraction());
-    this.#cancels.set(
-      upstream.name,
-      clock.after(jitteredMs, () => void this.#round(upstream)),
-    );
+    this.#wait(turn);
+  }
+
+  #wait(turn: Turn): void {
+    if (this.#stopped) return;
+    const { clock, fraction } = this.#deps;
+    const usualMs = turn.upstream.health?.intervalMs ?? 0;
+    const jitteredMs = Math.min(usualMs, turn.awayMs ?? usualMs) * (0.9 + 0.2 * fraction());
+    turn.cancel = clock.after(jitteredMs, () => void this.#round(turn));
   }
 }

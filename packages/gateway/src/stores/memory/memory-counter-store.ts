@@ -30,6 +30,10 @@ type Sums = SlidingSums | FixedSums;
 
 /** A request may still reserve in the window it arrived in: ended ones are kept longer than any request lasts. */
 const keepEndedMs = 24 * 3_600_000;
+/** And so many are kept however old they are: a wall clock that was set ten years on may be set back. */
+const keepWindows = 3;
+/** No request arrives so long after it was sent: a wall clock that shows less was set back. */
+const mostBackMs = 3_600_000;
 /** Accounts that are looked at for one that may leave. */
 const evictionTries = 64;
 
@@ -52,6 +56,7 @@ export class MemoryCounterStore implements CounterStore {
   reserve(charges: readonly Charge[], nowMs: number): Reserved {
     const balances: Balance[] = [];
     for (const [at, charge] of charges.entries()) {
+      this.#followBack(charge.account, nowMs);
       const found = this.#balance(charge.account, charge.window, nowMs);
       const earlier = earlierAmount(charges, at);
       if (found.settled + found.held + earlier + charge.amount > charge.limit) {
@@ -90,6 +95,17 @@ export class MemoryCounterStore implements CounterStore {
     }
   }
 
+  /** A sliding window that lies in a future which was called off begins anew; what is held stays held. */
+  #followBack(account: string, nowMs: number): void {
+    const sums = this.#accounts.get(account);
+    if (sums?.kind !== "sliding") return;
+    const { lengthMs, newest } = sums;
+    if (nowMs >= (newest * lengthMs) / steps - lengthMs - mostBackMs) return;
+    sums.ring.fill(0);
+    sums.settled = 0;
+    sums.newest = stepOf(sums, nowMs);
+  }
+
   #balance(account: string, window: CountWindow, nowMs: number): Balance {
     const sums = this.#accounts.get(account);
     if (sums === undefined || sums.kind !== window.kind) return nothing;
@@ -122,6 +138,7 @@ export class MemoryCounterStore implements CounterStore {
     let fixed = sums.windows.get(window.startMs);
     if (fixed === undefined) {
       for (const [startMs, old] of sums.windows) {
+        if (sums.windows.size <= keepWindows) break;
         if (old.held === 0 && old.endMs + keepEndedMs <= atMs) sums.windows.delete(startMs);
       }
       fixed = { endMs: window.endMs, settled: 0, held: 0 };
