@@ -196,3 +196,18 @@ test("a client that reads nothing is let go, and the upstream with it", async ()
   await expect(reader.read()).rejects.toThrow("read nothing");
   expect(it.clock.waiting).toBe(0);
 });
+
+test("a key that is refused to whoever should go on is told to the operator", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), cut)], [answer(401, { error: { message: "bad key" } })]);
+  await (await it.ask(helloStream)).response.text();
+  expect(it.alerts.map(({ code }) => code)).toEqual(["upstream_auth"]);
+});
+
+test("the first content of an answer is its first target's, whoever went on", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), forever)], [stream(frames.role, frames.text("b"), ...ends)]);
+  const reply = await it.ask(helloStream);
+  const text = reply.response.text();
+  await it.clock.advance(5_000);
+  await text;
+  expect((await outcomeOf(it, reply)).firstContentMs).toBe(0);
+});

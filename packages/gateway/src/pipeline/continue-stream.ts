@@ -107,6 +107,7 @@ export class Continuation {
     const entry = await admission.enter(target);
     if ("reason" in entry) return undefined;
     try {
+      if (exchange.client.reason !== undefined) throw exchange.client.reason;
       begin(target, entry);
       const one = { target, prepared, entry, rules, refusesRefusals: true, stop: new Hangup<GatewayError>() };
       const answering = attempt(one, exchange, this.#deps);
@@ -114,7 +115,9 @@ export class Continuation {
       return { target, prepared, committed: await answering, entry };
     } catch (thrown) {
       admission.leave(entry);
-      throw GatewayError.from(thrown);
+      const error = GatewayError.from(thrown);
+      if (error.code === "upstream_auth") this.#deps.alert(error, exchange.id);
+      throw error;
     }
   }
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { upstream } from "../../test/fixtures/deployments.ts";
 import { FakeClock } from "../../test/fixtures/fake-clock.ts";
 import { answer, hang, refuse, type Script, ScriptedTransport } from "../../test/fixtures/scripted-transport.ts";
-import { probe } from "./prober.ts";
+import { Prober, probe } from "./prober.ts";
 
 const clock = new FakeClock();
 const gpu = (engine: "vllm" | "ollama" | undefined) => upstream("gpu", "local", { engine });
@@ -45,3 +45,24 @@ async function over({ transport, result }: ReturnType<typeof once>): Promise<Scr
   await result;
   return transport;
 }
+
+test("one that is stopped while its finding is told asks no more", async () => {
+  const it = new FakeClock();
+  const told = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const transport = new ScriptedTransport({ gpu: [answer(200, {})] });
+  const prober = new Prober({
+    transport,
+    clock: it,
+    fraction: () => 0.5,
+    lastServedMs: () => 0,
+    found: () => (begun.resolve(), told.promise),
+  });
+  const health = { path: "/health", intervalMs: 1_000, timeoutMs: 1_000, authenticated: false, headers: {} };
+  prober.start([upstream("gpu", "local", { health })]);
+  await begun.promise;
+  prober.stop();
+  told.resolve();
+  await it.advance(0);
+  expect(it.waiting).toBe(0);
+});

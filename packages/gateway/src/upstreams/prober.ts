@@ -110,6 +110,7 @@ export class Prober {
       const result = await probe(upstream, this.#deps);
       if (this.#stopped) return;
       await found(upstream, result);
+      if (this.#stopped) return;
     }
     const jitteredMs = intervalMs * (0.9 + 0.2 * fraction());
     this.#cancels.set(
