@@ -211,3 +211,24 @@ test("the first content of an answer is its first target's, whoever went on", as
   await text;
   expect((await outcomeOf(it, reply)).firstContentMs).toBe(0);
 });
+
+test("fields meant for an upstream that routes by itself do not go to who goes on for it", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), cut)], [stream(frames.role, frames.text("b"), ...ends)], {
+    local: { provider: "vllm", routesItself: true },
+    cloud: { provider: "llamacpp" },
+  });
+  await (await it.ask({ ...helloStream, models: ["x"], seed: 1 })).response.text();
+  const sent = it.transport.sent.map(({ body }) => [body["models"], body["seed"]]);
+  expect(sent).toEqual([
+    [["x"], 1],
+    [undefined, 1],
+  ]);
+});
+
+test("an answer whose shape the server holds, or that repeats its beginning, is not gone on with", async () => {
+  for (const extra of [{ structured_outputs: { json: {} } }, { grammar: "root ::= item" }, { echo: true }]) {
+    const it = rig([stream(frames.role, frames.text("{"), cut)], [stream(frames.role, frames.text("{}"), ...ends)]);
+    const body = await (await it.ask({ ...helloStream, ...extra })).response.text();
+    expect([textOf(body), it.transport.sent.length]).toEqual(["{", 1]);
+  }
+});

@@ -56,7 +56,10 @@ test("one that is stopped while its finding is told asks no more", async () => {
     clock: it,
     fraction: () => 0.5,
     lastServedMs: () => 0,
-    found: () => (begun.resolve(), told.promise),
+    found() {
+      begun.resolve();
+      return told.promise;
+    },
   });
   const health = { path: "/health", intervalMs: 1_000, timeoutMs: 1_000, authenticated: false, headers: {} };
   prober.start([upstream("gpu", "local", { health })]);
