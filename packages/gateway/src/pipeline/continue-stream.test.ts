@@ -232,3 +232,14 @@ test("an answer whose shape the server holds, or that repeats its beginning, is 
     expect([textOf(body), it.transport.sent.length]).toEqual(["{", 1]);
   }
 });
+
+test("an upstream that an operator took out meanwhile is not asked to go on", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), cut), stream(frames.role, frames.text("b"), ...ends)], [], {
+    local: { provider: "vllm" },
+    cloud: { provider: "openai" },
+  });
+  const reply = await it.ask(helloStream);
+  it.live.setDrained("local", true);
+  expect(await reply.response.text()).toContain("stream_interrupted");
+  expect(it.transport.sent).toHaveLength(1);
+});

@@ -88,7 +88,8 @@ export class Continuation {
     const able = targets.filter((target) => {
       if (confinedTo !== undefined && target.upstream.placement !== confinedTo) return false;
       if (asked.has(target) && target !== broken) return false;
-      if (!this.#deps.live.deployment(target).breaker.admits(nowMs)) return false;
+      const { live } = this.#deps;
+      if (live.isDrained(target.upstream.name) || !live.deployment(target).breaker.admits(nowMs)) return false;
       return protocols[target.upstream.protocol].continues(request.chat, codecTargetOf(target));
     });
     return able.sort((a, b) => nearness(a, broken) - nearness(b, broken));

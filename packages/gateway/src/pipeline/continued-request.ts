@@ -16,7 +16,11 @@ export function continuedRequest(request: ClientRequest, begun: BegunAnswer, use
   // Models refuse, or quietly cut, white space at the end of their own beginning; the client has it already.
   const text = begun.text.trimEnd();
   const owed = begun.text.slice(text.length);
-  return { ...request, chat: continuedChat({ ...chat, extra: without(chat.extra, foreign) }, text), dialect: continuedDialect(dialect, begun, owed, used) };
+  return {
+    ...request,
+    chat: continuedChat({ ...chat, extra: without(chat.extra, foreign) }, text),
+    dialect: continuedDialect(dialect, begun, owed, used),
+  };
 }
 
 /** Nobody who goes on routes by itself. */
