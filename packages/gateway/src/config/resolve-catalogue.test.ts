@@ -167,6 +167,17 @@ describe("upstreams", () => {
     });
   });
 
+  test("time limits of a route fit into its attempts", () => {
+    const text = (timeouts: string, upstream = "") =>
+      `upstreams: { v: { preset: vllm, models: [{ id: m }]${upstream} } }\nmodels: { r: { targets: [v/m], timeouts: { ${timeouts} } } }`;
+    expect(problemsOf(text("firstContentMs: 3000, totalMs: 2000"))).toEqual([
+      "fairlead.yaml:2:60 models.r.timeouts.firstContentMs: 3000 is longer than `totalMs`: expected at most 2000, or a longer `totalMs`",
+    ]);
+    expect(problemsOf(text("coldStartMs: 900000"))[0]).toContain("expected at most 600000, or a longer `totalMs`");
+    expect(problemsOf(text("coldStartMs: 900000, totalMs: 900000"))).toEqual([]);
+    expect(problemsOf(text("coldStartMs: 900000", ", timeouts: { totalMs: 900000 }"))).toEqual([]);
+  });
+
   test("health can be switched off, moved, and follows the base URL", () => {
     const probe = (more: string) =>
       resolve(`upstreams: { g: { preset: gemini, ${more} } }`, { env: { GEMINI_API_KEY: "k" } }).upstreams[0]?.health;

@@ -45,6 +45,7 @@ export class NameResolver {
     for (const { name } of defaultAliases) put(name, "alias", this.#named(name), true);
     this.#checkCollisions();
     this.#checkPlacements(names);
+    this.#checkTimeouts(names);
     return names;
   }
 
@@ -218,6 +219,25 @@ export class NameResolver {
       if (alias === reserved) clash(at, `${quoted} is taken: it asks the router to decide`);
       else if (owners !== undefined) clash(at, `${quoted} is the name of the deployment ${owners[0]?.id}`);
       else if (this.#isBroken(alias)) clash(at, `${quoted} is also a name under \`aliases\` or \`models\``);
+    }
+  }
+
+  /** A limit of one attempt that is longer than the whole attempt may ever be would mean nothing. */
+  #checkTimeouts(names: ReadonlyMap<string, NamedTarget>): void {
+    const { source, faults } = this.#resolution;
+    for (const [name, { timeouts }] of Object.entries(this.#config.models)) {
+      const named = names.get(name);
+      if (named === undefined) continue;
+      const targets = [...named.targets, ...(named.fallback ?? this.#index.all)];
+      const longestMs = timeouts?.totalMs ?? Math.max(...targets.map(({ upstream }) => upstream.timeouts.totalMs));
+      for (const field of ["connectMs", "firstContentMs", "coldStartMs", "wholeMs"] as const) {
+        const ms = timeouts?.[field];
+        if (ms === undefined || ms <= longestMs) continue;
+        const at = ["models", name, "timeouts", field];
+        const shown = showValue(source, at, ms);
+        const expected = `at most ${longestMs}, or a longer \`totalMs\``;
+        faults.push({ at, what: `${shown} is longer than \`totalMs\``, value: shown, expected });
+      }
     }
   }
 

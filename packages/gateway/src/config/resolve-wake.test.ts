@@ -57,6 +57,14 @@ test("what cannot work is refused with its path and what is expected", () => {
       ["{ type: kubernetes, kind: ScaledObject, name: e, replicas: 2, apiServer: 'https://a' }"],
       "upstreams.gpu.wake.replicas: 2 is not possible here",
     ],
+    ...["..", "a/b", "a?b", "A"].map((name): readonly [Parameters<typeof resolve>, string] => [
+      [`{ type: kubernetes, name: '${name}', apiServer: 'https://a' }`],
+      `upstreams.gpu.wake.name: "${name}" is no name of an object`,
+    ]),
+    [
+      ["{ type: kubernetes, name: e, namespace: '..', apiServer: 'https://a' }"],
+      'upstreams.gpu.wake.namespace: ".." is no name of an object',
+    ],
     [["{ type: http, url: 'http://a', key: { env: NONE } }"], "upstreams.gpu.wake.key: the environment variable NONE"],
     [["{ type: http, url: 'http://u:p@a' }"], "upstreams.gpu.wake.url: holds credentials"],
     [["{ type: http, url: 'http://a', body: '{' }"], "upstreams.gpu.wake.body: is no JSON"],

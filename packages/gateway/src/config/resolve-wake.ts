@@ -11,6 +11,7 @@ import { isBelow, resolveSecret } from "./resolve-secret.ts";
 type HttpConfig = Extract<WakeConfig, { readonly url: string }>;
 type KubernetesConfig = Extract<WakeConfig, { readonly kind: unknown }>;
 
+const objectName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /** Resolves an upstream's wake hook and checks that it can work there. Notes every problem; undefined when there is none to use. */
@@ -77,6 +78,14 @@ function resolveKubernetes(config: KubernetesConfig, at: ConfigPath, resolution:
     const expected = "1: a ScaledObject is activated, and its own `minReplicaCount` says the rest";
     const value = String(config.replicas);
     resolution.faults.push({ at: [...at, "replicas"], what: `${value} is not possible here`, value, expected });
+  }
+  for (const field of ["name", "namespace"] as const) {
+    const given = config[field];
+    if (given === undefined || objectName.test(given)) continue;
+    // `..` would lead to another object of the API server.
+    const value = JSON.stringify(given);
+    const expected = "a name as Kubernetes has them: small letters, digits, `-` and `.`";
+    resolution.faults.push({ at: [...at, field], what: `${value} is no name of an object`, value, expected });
   }
   const { tokenFile = accountToken } = config;
   // The owner's token lies there: it would go to whatever server the config names.

@@ -78,9 +78,10 @@ export class AttemptEnd {
     if (nowMs !== undefined) this.#report("neutral", nowMs);
   }
 
-  failed(error: GatewayError): void {
+  /** `isClients`: it was the client that kept the upstream waiting, so its limit says nothing of the upstream. */
+  failed(error: GatewayError, isClients = false): void {
     if (!this.#ended) this.#entry.error = error;
-    const result = error.row.breaker === "failure" ? "failure" : "neutral";
+    const result = error.row.breaker === "failure" && !isClients ? "failure" : "neutral";
     const nowMs = this.#end(result);
     if (nowMs === undefined) return;
     this.#report(result, nowMs);

@@ -111,3 +111,19 @@ test("a client that leaves while it waits is settled as gone, without an attempt
   expect([record.outcome, record.attempts.length, it.server.calls]).toEqual(["client_gone", 0, 1]);
   it.waker.stop();
 });
+
+for (const isUp of [false, true]) {
+  test(`an experiment's arm asks a model that ${isUp ? "came in time" : "did not come in time not at all"}`, async () => {
+    const it = rig({ patienceMs: 3_000 });
+    const arms = [{ name: "one", weight: 1, targets: [it.local, it.cloud], strategy: undefined }];
+    const split = { name: "split", when: undefined, models: [], sticky: "request", arms };
+    Object.assign(it.catalogue, { experiments: [split] });
+    const asked = it.ask({ ...hello, model: "auto" });
+    await it.clock.advance(1_000);
+    it.server.up = isUp;
+    await it.clock.advance(3_000);
+    expect((await asked).response.status).toBe(200);
+    expect(it.transport.sent.map(({ upstream }) => upstream)).toEqual([isUp ? "local" : "cloud"]);
+    it.waker.stop();
+  });
+}

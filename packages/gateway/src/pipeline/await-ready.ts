@@ -4,7 +4,7 @@ import type { Deployment } from "../core/deployment.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import { notReady } from "../routing/not-ready.ts";
-import type { Waker } from "../routing/waker.ts";
+import type { WaitEnd, Waker } from "../routing/waker.ts";
 import { type DecideDeps, type Deciding, decide } from "./decide.ts";
 
 export interface AwaitReadyDeps {
@@ -76,9 +76,10 @@ async function wait(
   deps: DecideDeps,
 ): Promise<Decision> {
   const { clock, client } = exchange;
+  let end: WaitEnd;
   exchange.waits();
   try {
-    const end = await waker.ready(wanted, ms, client);
+    end = await waker.ready(wanted, ms, client);
     if (end !== "ready" && isLast) throw loading(wanted, waker);
     if (end !== "ready") deps.live.readinessState(wanted).demand.passedOver(clock.monotonicMs());
   } finally {
@@ -86,7 +87,8 @@ async function wait(
   }
   const again = decide(question, exchange, deps, "again");
   // What was drawn or counted once stays: the arm of an experiment, and what a share control owes.
-  return decision.experiment === undefined ? { ...again, control: decision.control } : first(decision, wanted);
+  if (decision.experiment === undefined) return { ...again, control: decision.control };
+  return end === "ready" ? first(decision, wanted) : decision;
 }
 
 /** The same decision with one target first that was left out before. */

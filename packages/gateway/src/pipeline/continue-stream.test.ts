@@ -196,3 +196,50 @@ test("a client that reads nothing is let go, and the upstream with it", async ()
   await expect(reader.read()).rejects.toThrow("read nothing");
   expect(it.clock.waiting).toBe(0);
 });
+
+test("a key that is refused to whoever should go on is told to the operator", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), cut)], [answer(401, { error: { message: "bad key" } })]);
+  await (await it.ask(helloStream)).response.text();
+  expect(it.alerts.map(({ code }) => code)).toEqual(["upstream_auth"]);
+});
+
+test("the first content of an answer is its first target's, whoever went on", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), forever)], [stream(frames.role, frames.text("b"), ...ends)]);
+  const reply = await it.ask(helloStream);
+  const text = reply.response.text();
+  await it.clock.advance(5_000);
+  await text;
+  expect((await outcomeOf(it, reply)).firstContentMs).toBe(0);
+});
+
+test("fields meant for an upstream that routes by itself do not go to who goes on for it", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), cut)], [stream(frames.role, frames.text("b"), ...ends)], {
+    local: { provider: "vllm", routesItself: true },
+    cloud: { provider: "llamacpp" },
+  });
+  await (await it.ask({ ...helloStream, models: ["x"], seed: 1 })).response.text();
+  const sent = it.transport.sent.map(({ body }) => [body["models"], body["seed"]]);
+  expect(sent).toEqual([
+    [["x"], 1],
+    [undefined, 1],
+  ]);
+});
+
+test("an answer whose shape the server holds, or that repeats its beginning, is not gone on with", async () => {
+  for (const extra of [{ structured_outputs: { json: {} } }, { grammar: "root ::= item" }, { echo: true }]) {
+    const it = rig([stream(frames.role, frames.text("{"), cut)], [stream(frames.role, frames.text("{}"), ...ends)]);
+    const body = await (await it.ask({ ...helloStream, ...extra })).response.text();
+    expect([textOf(body), it.transport.sent.length]).toEqual(["{", 1]);
+  }
+});
+
+test("an upstream that an operator took out meanwhile is not asked to go on", async () => {
+  const it = rig([stream(frames.role, frames.text("a"), cut), stream(frames.role, frames.text("b"), ...ends)], [], {
+    local: { provider: "vllm" },
+    cloud: { provider: "openai" },
+  });
+  const reply = await it.ask(helloStream);
+  it.live.setDrained("local", true);
+  expect(await reply.response.text()).toContain("stream_interrupted");
+  expect(it.transport.sent).toHaveLength(1);
+});

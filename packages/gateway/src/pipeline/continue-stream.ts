@@ -88,7 +88,8 @@ export class Continuation {
     const able = targets.filter((target) => {
       if (confinedTo !== undefined && target.upstream.placement !== confinedTo) return false;
       if (asked.has(target) && target !== broken) return false;
-      if (!this.#deps.live.deployment(target).breaker.admits(nowMs)) return false;
+      const { live } = this.#deps;
+      if (live.isDrained(target.upstream.name) || !live.deployment(target).breaker.admits(nowMs)) return false;
       return protocols[target.upstream.protocol].continues(request.chat, codecTargetOf(target));
     });
     return able.sort((a, b) => nearness(a, broken) - nearness(b, broken));
@@ -107,6 +108,7 @@ export class Continuation {
     const entry = await admission.enter(target);
     if ("reason" in entry) return undefined;
     try {
+      if (exchange.client.reason !== undefined) throw exchange.client.reason;
       begin(target, entry);
       const one = { target, prepared, entry, rules, refusesRefusals: true, stop: new Hangup<GatewayError>() };
       const answering = attempt(one, exchange, this.#deps);
@@ -114,7 +116,9 @@ export class Continuation {
       return { target, prepared, committed: await answering, entry };
     } catch (thrown) {
       admission.leave(entry);
-      throw GatewayError.from(thrown);
+      const error = GatewayError.from(thrown);
+      if (error.code === "upstream_auth") this.#deps.alert(error, exchange.id);
+      throw error;
     }
   }
 }

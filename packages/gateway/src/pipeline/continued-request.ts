@@ -12,11 +12,20 @@ const charactersPerToken = 4;
  * own beginning, and the rest of the answer reads on in the client's stream. `used` is what the broken attempts used.
  */
 export function continuedRequest(request: ClientRequest, begun: BegunAnswer, used: TokenUsage): ClientRequest {
-  const { dialect, chat } = request;
+  const { dialect, chat, foreign } = request;
   // Models refuse, or quietly cut, white space at the end of their own beginning; the client has it already.
   const text = begun.text.trimEnd();
   const owed = begun.text.slice(text.length);
-  return { ...request, chat: continuedChat(chat, text), dialect: continuedDialect(dialect, begun, owed, used) };
+  return {
+    ...request,
+    chat: continuedChat({ ...chat, extra: without(chat.extra, foreign) }, text),
+    dialect: continuedDialect(dialect, begun, owed, used),
+  };
+}
+
+/** Nobody who goes on routes by itself. */
+function without(extra: ChatRequest["extra"], fields: readonly string[]): ChatRequest["extra"] {
+  return Object.fromEntries(Object.entries(extra).filter(([field]) => !fields.includes(field)));
 }
 
 function continuedChat(chat: ChatRequest, text: string): ChatRequest {

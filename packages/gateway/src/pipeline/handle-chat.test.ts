@@ -526,3 +526,18 @@ test("errors before a decision carry only the id", async () => {
   const names = [...response.headers.keys()].filter((name) => name.startsWith("x-router-"));
   expect(names).toEqual(["x-router-decision-id"]);
 });
+
+test("a client that reads so slowly that the attempt's time is over is not the upstream's failure", async () => {
+  const many = Array.from({ length: 100 }, () => frames.text("x"));
+  const it = gateway({ local: [stream(frames.role, ...many, forever)] });
+  const reply = await it.ask(helloStream);
+  const reader = reply.response.body!.getReader();
+  const { totalMs } = it.local.upstream.timeouts;
+  for (let ms = 0; ms <= totalMs; ms += 1_000) {
+    await reader.read().catch(() => {});
+    await it.clock.advance(1_000);
+  }
+  const record = await outcomeOf(it, reply);
+  expect([record.outcome, record.attempts[0]?.error]).toEqual(["interrupted", "total_timeout"]);
+  expect(it.live.deployment(it.local).latency.errorRate(it.clock.monotonicMs())).toBe(0);
+});

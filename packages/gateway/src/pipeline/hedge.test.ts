@@ -175,3 +175,13 @@ test("an answer that only starts is not the winner until its first content", asy
   slow.release();
   expect(textOf(await (await pending).response.text())).toBe("x");
 });
+
+test("a key that is refused to a hedge is told to the operator, whoever answers", async () => {
+  const local = later(completion("from local"));
+  const it = gateway({ local: [local.late], cloud: [answer(401, { error: { message: "bad key" } })] }, { limits });
+  const pending = it.ask(hello);
+  await it.clock.advance(400);
+  local.release();
+  expect((await pending).response.status).toBe(200);
+  expect(it.alerts.map(({ code }) => code)).toEqual(["upstream_auth"]);
+});

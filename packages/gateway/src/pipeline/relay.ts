@@ -231,7 +231,7 @@ export class ClientStream {
     exchange.error = error;
     // The wire said 200 when all was well; records tell how it ended.
     exchange.status = error.status;
-    committed?.end.failed(error);
+    committed?.end.failed(error, this.#waitingSinceMs === undefined);
     committed?.stream.reader.cancel().catch(() => {});
     const relay: StreamRelay | undefined = committed?.stream.relay;
     const text = relay === undefined ? renderError(error) : relay.fail(error);

@@ -239,7 +239,6 @@ class AttemptLoop {
     }
     const { error } = tried;
     this.#failures.push(error);
-    if (error.code === "upstream_auth") this.#deps.alert(error, this.#exchange.id);
     if (this.#exchange.client.reason !== undefined || this.#deadline !== undefined || !this.#mayGoOn(error))
       throw error;
     if (error.row.retryOther === "larger-window")
@@ -279,7 +278,10 @@ class AttemptLoop {
       const outcome = await this.#tryTarget(target, stop, mostRetries, isHedge);
       return "committed" in outcome ? { target, served: outcome } : { target, refusal: outcome };
     } catch (thrown) {
-      return { target, error: GatewayError.from(thrown) };
+      const error = GatewayError.from(thrown);
+      // Here and not where failures are weighed: another target may have answered first.
+      if (error.code === "upstream_auth") this.#deps.alert(error, this.#exchange.id);
+      return { target, error };
     } finally {
       this.#stops.delete(stop);
     }
@@ -309,6 +311,9 @@ class AttemptLoop {
         return entry;
       }
       try {
+        // A shared store takes its time: who is no longer wanted by then begins nothing and owes nothing.
+        const over = exchange.client.reason ?? stop.reason;
+        if (over !== undefined) throw over;
         begin(target, entry);
         const one = { target, prepared, entry, rules, stop, refusesRefusals: this.#onRefusal === "fallback" };
         const answering = attempt(one, exchange, this.#deps);

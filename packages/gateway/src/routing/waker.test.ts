@@ -252,3 +252,23 @@ test("who may come back is told when: what is left of a usual cold start", async
   await it.clock.advance(12_000);
   expect(it.waker.retryAfterMs(it.a)).toBeCloseTo(18_000, -3);
 });
+
+test("a call that is not answered when the model is there ends with the gateway", async () => {
+  let held: AbortSignal | undefined;
+  const it = rig(
+    {},
+    {
+      call: (_action, _target, _wake, signal) => {
+        held = signal;
+        return new Promise(() => {});
+      },
+    },
+  );
+  const wait = it.waker.ready(it.a, 60_000, nobody());
+  it.server.up = true;
+  await it.clock.advance(1_000);
+  expect(await wait).toBe("ready");
+  expect(held?.aborted).toBe(false);
+  it.waker.stop();
+  expect(held?.aborted).toBe(true);
+});

@@ -203,6 +203,7 @@ export class Waker {
       })
       .then(() => {
         called = true;
+        stopped.removeEventListener("abort", ended);
       });
     for (let looks = 1; ; looks++) {
       const { upstream } = unit.targets[0]!;
@@ -232,7 +233,6 @@ export class Waker {
       await (called ? pause : Promise.race([pause, call]));
     }
     unit.isWaking = false;
-    stopped.removeEventListener("abort", ended);
     for (const target of unit.targets) live.readiness(target, clock.monotonicMs());
   }
 

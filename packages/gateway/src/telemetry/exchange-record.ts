@@ -80,7 +80,8 @@ export function exchangeRecord(
   reference: { readonly cost: NanoDollars; readonly version: string } | undefined,
 ): ExchangeRecord {
   const { decision, refusal, served, fallback, error } = exchange;
-  const firstContent = exchange.attempts.find((attempt) => attempt.target === served && attempt.firstContentMs);
+  // Of a stream that another target went on with, the first one's.
+  const firstContent = exchange.attempts.find((attempt) => attempt.firstContentMs !== undefined);
   return {
     id: exchange.id,
     at: exchange.startedAt,

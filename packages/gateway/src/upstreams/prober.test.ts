@@ -94,3 +94,27 @@ test("one that a request found away is asked soon, once", async () => {
   expect(found).toHaveLength(2);
   it.stop();
 });
+
+test("one that is stopped while its finding is told asks no more", async () => {
+  const it = new FakeClock();
+  const told = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const transport = new ScriptedTransport({ gpu: [answer(200, {})] });
+  const prober = new Prober({
+    transport,
+    clock: it,
+    fraction: () => 0.5,
+    lastServedMs: () => 0,
+    found() {
+      begun.resolve();
+      return told.promise;
+    },
+  });
+  const health = { path: "/health", intervalMs: 1_000, timeoutMs: 1_000, authenticated: false, headers: {} };
+  prober.start([upstream("gpu", "local", { health })]);
+  await begun.promise;
+  prober.stop();
+  told.resolve();
+  await it.advance(0);
+  expect(it.waiting).toBe(0);
+});

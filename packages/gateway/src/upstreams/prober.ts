@@ -131,8 +131,8 @@ export class Prober {
     const { upstream } = turn;
     const intervalMs = upstream.health?.intervalMs ?? 0;
     const lastMs = lastServedMs(upstream.name);
-    // Real traffic answers the question better than a probe.
-    const fresh = lastMs > 0 && clock.monotonicMs() - lastMs < intervalMs;
+    // Real traffic answers the question better than a probe, until it fails.
+    const fresh = turn.awayMs === undefined && lastMs > 0 && clock.monotonicMs() - lastMs < intervalMs;
     if (!fresh) {
       turn.isAsking = true;
       const result = await probe(upstream, this.#deps);

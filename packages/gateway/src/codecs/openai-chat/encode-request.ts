@@ -11,9 +11,15 @@ const modern = new Set(["openai", "azure"]);
 /** Servers that go on from a trailing assistant message by themselves, and those that must be told. */
 const continuing = new Set(["llamacpp", "ollama"]);
 const toldToContinue = new Set(["vllm", "sglang"]);
+/** Members of these servers that hold an answer to a shape from its first letter, or have it repeat its beginning. */
+const shaping: readonly string[] = [
+  ...["structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"],
+  ...["grammar", "json_schema", "regex", "ebnf", "structural_tag", "format", "echo"],
+];
 
 /** @see docs/spec/wire-formats.md 5.2 */
-export function continuesAnswer(_request: ChatRequest, { provider }: CodecTarget): boolean {
+export function continuesAnswer({ extra }: ChatRequest, { provider }: CodecTarget): boolean {
+  if (shaping.some((field) => extra[field] !== undefined && extra[field] !== false)) return false;
   return continuing.has(provider) || toldToContinue.has(provider);
 }
 
