@@ -43,6 +43,7 @@ import { MemoryLedgerStore } from "./stores/memory/memory-ledger-store.ts";
 import { DecisionRing } from "./telemetry/decision-ring.ts";
 import { exchangeRecord } from "./telemetry/exchange-record.ts";
 import type { Sink } from "./telemetry/sink.ts";
+import { steadyAlerts } from "./telemetry/steady-alerts.ts";
 import { LoadScraper } from "./upstreams/load-scraper.ts";
 import { Prober, probe } from "./upstreams/prober.ts";
 import { adoptServedModel } from "./upstreams/served-model.ts";
@@ -155,7 +156,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const { replicas } = parts;
   const budgets = new BudgetBook([], { oneForAll: replicas !== undefined });
   const metrics = new PrometheusSink();
-  const sinks: readonly Sink[] = [metrics, ...(parts.sinks ?? [])];
+  const sinks = steadyAlerts([metrics, ...(parts.sinks ?? [])], clock);
   const watch = new BudgetWatch((notice) => {
     const tell = (): void => {
       for (const sink of sinks) sink.budgetReached?.(notice);

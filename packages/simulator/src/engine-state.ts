@@ -56,7 +56,8 @@ export class EngineState {
   wake(): number {
     if (!this.sleeping) return 0;
     this.#awakeAt = Math.min(this.#awakeAt, performance.now() + this.wakeMs);
-    return Math.max(0, this.#awakeAt - performance.now());
+    // A timer may fire a fraction of a millisecond early.
+    return Math.max(0, Math.ceil(this.#awakeAt - performance.now()) + 1);
   }
 
   setCold(ms: number): void {

@@ -208,7 +208,10 @@ class AttemptLoop {
     const isFirst = winner.target === late;
     const lost = new GatewayError("superseded", "Another target answered first.");
     (isFirst ? stopSecond : stopFirst).hangUp(lost);
-    void (isFirst ? second : first).then(letGo);
+    void (isFirst ? second : first).then((tried) => {
+      letGo(tried);
+      if ("served" in tried) this.#run.admission.leave(tried.served.entry);
+    });
     this.#rank(winner, lost);
     return winner;
   }
