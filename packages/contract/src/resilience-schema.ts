@@ -224,6 +224,15 @@ export const sharedSchema = z
       .regex(/^[A-Za-z0-9:_-]{1,64}$/, "letters, digits and : _ -")
       .default("fairlead")
       .describe("Of all keys there; one for each group of replicas."),
+    replicas: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1)
+      .describe(
+        "How many replicas there usually are: what one goes by that has not reached the store since its start.",
+      ),
     timeoutMs: z
       .number()
       .int()

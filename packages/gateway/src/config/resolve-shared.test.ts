@@ -15,7 +15,7 @@ function resolve(url: Parameters<typeof resolveShared>[0]["url"], env: Record<st
     faults: [],
     warnings: [],
   };
-  return { settings: resolveShared({ url, prefix: "fairlead", timeoutMs: 100 }, resolution), resolution };
+  return { settings: resolveShared({ url, prefix: "fairlead", timeoutMs: 100, replicas: 1 }, resolution), resolution };
 }
 
 test("nothing is shared unless a URL is given", () => {

@@ -11,6 +11,8 @@ export interface SharedSettings {
   readonly place: string;
   readonly prefix: string;
   readonly timeoutMs: number;
+  /** As the operator says; what is seen there counts as soon as it is. */
+  readonly replicas: number;
 }
 
 const at: ConfigPath = ["shared", "url"];
@@ -18,7 +20,7 @@ const usualPort = "6379";
 
 /** Reads where the store is that all replicas use. A URL may hold a password, so no fault or warning shows it. */
 export function resolveShared(
-  { url, prefix, timeoutMs }: SharedConfig,
+  { url, prefix, timeoutMs, replicas }: SharedConfig,
   resolution: Resolution,
 ): SharedSettings | undefined {
   if (url === undefined) return undefined;
@@ -38,5 +40,5 @@ export function resolveShared(
       "shared.url holds a password written out in the config; keep it in the environment (`${NAME}`) or in a file instead",
     );
   }
-  return { url: found, place: `${hostname}:${port === "" ? usualPort : port}`, prefix, timeoutMs };
+  return { url: found, place: `${hostname}:${port === "" ? usualPort : port}`, prefix, timeoutMs, replicas };
 }

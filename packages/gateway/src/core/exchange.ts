@@ -41,6 +41,8 @@ export interface Attempt {
   error: GatewayError | undefined;
   /** The answer while and after it comes; undefined while there is none. */
   progress: Progress | undefined;
+  /** The request asked this target before. */
+  readonly isAgain: boolean;
   /** Filled in when it ends. */
   usage: TokenUsage;
   /** `usage` is the gateway's own guess because the upstream never said. */

@@ -107,3 +107,13 @@ test("a model that is being loaded is left out for a while, and nothing else of 
   expect(reason(it.local, nowMs + 60_000)).toBeUndefined();
   expect(it.live.demand(it.local, nowMs)).toBe(1);
 });
+
+test("a request that finds its model full counts once in demand, however often it asks", async () => {
+  const busy = answer(503, { error: { message: "busy", type: "overloaded_error" } }, { "retry-after-ms": "10" });
+  const it = gateway({ local: [busy, busy] });
+  const pending = it.ask(hello, { "x-router-data": "local-only" });
+  await it.clock.advance(5_000);
+  await pending;
+  expect(it.transport.sent).toHaveLength(2);
+  expect(it.live.demand(it.local, it.clock.monotonicMs())).toBe(1);
+});

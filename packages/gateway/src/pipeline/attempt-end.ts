@@ -151,7 +151,7 @@ export class AttemptEnd {
 
   /** The request still wants it, wherever it goes now. */
   #passedOver(nowMs: number): void {
-    if (this.#target.upstream.placement !== "local") return;
+    if (this.#target.upstream.placement !== "local" || this.#entry.isAgain) return;
     this.#live.readinessState(this.#target).demand.passedOver(nowMs);
   }
 }

@@ -63,6 +63,7 @@ function begin({ target, entry }: Try, exchange: Exchange): Attempt {
     startedMs: exchange.clock.monotonicMs(),
     endedMs: undefined,
     firstContentMs: undefined,
+    isAgain: exchange.attempts.some((earlier) => earlier.target === target),
     error: undefined,
     progress: undefined,
     usage: noUsage,

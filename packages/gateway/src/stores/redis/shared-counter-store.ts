@@ -14,6 +14,8 @@ export interface SharedCounterDeps {
   readonly replica: string;
   /** Longest that a request waits. */
   readonly timeoutMs: number;
+  /** How many replicas there are while nobody could be asked; 1 unless given. */
+  readonly replicas?: number;
   readonly clock: Clock;
   /** The store went away, or is back. */
   readonly changed?: (isUp: boolean) => void;
@@ -84,6 +86,7 @@ export class SharedCounterStore implements CounterStore {
 
   constructor(deps: SharedCounterDeps) {
     this.#deps = deps;
+    this.#here.setShare({ place: 0, replicas: deps.replicas ?? 1 });
     this.#commands = new CounterCommands(deps.connection, deps.prefix, deps.replica);
     this.#lastHeardMs = deps.clock.monotonicMs();
     deps.connection.onReady(() => {

@@ -7,6 +7,8 @@ export interface SharedRedisOptions {
   readonly url: Secret;
   readonly prefix: string;
   readonly timeoutMs: number;
+  /** How many there are while nobody could be asked; 1 unless given. */
+  readonly replicas?: number;
   readonly replica: string;
   readonly clock: Clock;
   readonly changed: (isUp: boolean) => void;
@@ -43,9 +45,18 @@ export async function openSharedRedis(options: SharedRedisOptions): Promise<Shar
 export function shareOver(
   connection: Connection,
   listener: Connection,
-  { prefix, timeoutMs, replica, clock, changed, emptied }: Omit<SharedRedisOptions, "url">,
+  { prefix, timeoutMs, replicas, replica, clock, changed, emptied }: Omit<SharedRedisOptions, "url">,
 ): SharedRedis {
-  const counters = new SharedCounterStore({ connection, prefix, replica, timeoutMs, clock, changed, emptied });
+  const counters = new SharedCounterStore({
+    connection,
+    prefix,
+    replica,
+    timeoutMs,
+    clock,
+    changed,
+    emptied,
+    ...(replicas !== undefined && { replicas }),
+  });
   const channel = `{${prefix}}:news`;
   return {
     counters,
