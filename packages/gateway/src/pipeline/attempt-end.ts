@@ -34,7 +34,7 @@ export class AttemptEnd {
   readonly #clock: Clock;
   readonly #features: Features | undefined;
   readonly #release: () => void;
-  readonly #report: (result: AttemptResult, endedMs: number) => void;
+  readonly #report: (result: AttemptResult | "progress", atMs: number) => void;
   readonly #running: RunningAttempt;
   #ended = false;
 
@@ -62,7 +62,9 @@ export class AttemptEnd {
 
   /** The first content of a stream came. */
   firstContent(): void {
-    this.#running.firstToken(this.#clock.monotonicMs());
+    const nowMs = this.#clock.monotonicMs();
+    this.#running.firstToken(nowMs);
+    if (!this.#ended) this.#report("progress", nowMs);
   }
 
   succeeded(): void {

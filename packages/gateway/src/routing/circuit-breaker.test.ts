@@ -123,3 +123,31 @@ test("another replica's hint makes the next failure enough, and changes nothing 
   failTimes(breaker, 1, 0);
   expect(breaker.state(0)).toBe("open");
 });
+
+test("a trial whose answer has begun makes room for the next one, and still counts when it ends", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 5, 0);
+  const trials = [1, 2, 3].map(() => breaker.begin(60_000));
+  expect(breaker.admits(60_000)).toBe(false);
+  trials[0]?.("progress", 60_100);
+  trials[0]?.("progress", 60_200);
+  expect(breaker.admits(60_200)).toBe(true);
+  const fourth = breaker.begin(60_200);
+  expect(breaker.admits(60_200)).toBe(false);
+  trials[1]?.("success", 61_000);
+  trials[2]?.("success", 61_000);
+  expect(breaker.state(61_000)).toBe("half-open");
+  trials[0]?.("success", 90_000);
+  expect(breaker.state(90_000)).toBe("closed");
+  fourth("failure", 91_000);
+  expect(breaker.state(91_000)).toBe("closed");
+});
+
+test("a trial that breaks off after its first content opens it again", () => {
+  const breaker = new CircuitBreaker(limits);
+  failTimes(breaker, 5, 0);
+  const trial = breaker.begin(60_000);
+  trial("progress", 60_100);
+  trial("failure", 60_500);
+  expect(breaker.state(60_500)).toBe("open");
+});

@@ -57,18 +57,23 @@ export class CircuitBreaker {
     if (this.#state === "closed") this.#failuresInRow = Math.max(this.#failuresInRow, this.#limits.failures - 1);
   }
 
-  /** Starts an attempt; every `begin` is followed by exactly one call of the returned function. */
-  begin(nowMs: number): (result: "success" | "failure" | "neutral", endedMs: number) => void {
+  /**
+   * Starts an attempt; every `begin` is followed by exactly one end told to the returned function. `progress` before it says
+   * that an answer has begun: a trial then makes room for the next one, long as its stream may be, and counts when it ends.
+   */
+  begin(nowMs: number): (result: "progress" | "success" | "failure" | "neutral", atMs: number) => void {
     const trial = this.state(nowMs) === "half-open";
     const opening = this.#openings;
     if (trial) this.#trialsRunning++;
     let reported = false;
+    let holds = trial;
     return (result, endedMs) => {
       if (reported) return;
-      reported = true;
+      reported = result !== "progress";
       const sameTrial = trial && this.#state === "half-open" && opening === this.#openings;
-      if (sameTrial) this.#trialsRunning--;
-      if (result === "neutral") return;
+      if (sameTrial && holds) this.#trialsRunning--;
+      holds = false;
+      if (result === "neutral" || result === "progress") return;
       if (sameTrial) this.#trialEnded(result, endedMs);
       else if (this.#state === "closed") this.#countClosed(result, endedMs);
     };
