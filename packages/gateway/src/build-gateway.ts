@@ -19,7 +19,7 @@ import { SelfHostedMeter } from "./ledger/self-hosted-meter.ts";
 import { type Clock, systemClock, waitingTimers } from "./lib/clock.ts";
 import { type Randomness, systemRandomness } from "./lib/ids.ts";
 import type { ChatDeps } from "./pipeline/handle-chat.ts";
-import { noteProbe } from "./pipeline/note-probe.ts";
+import { noteProbe, noteUnprobed } from "./pipeline/note-probe.ts";
 import { ShadowCopies } from "./pipeline/shadow-copies.ts";
 import type { ShadowResults } from "./pipeline/shadow-tally.ts";
 import type { AdmissionDeps } from "./policy/admission.ts";
@@ -278,6 +278,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
         noteProbe(upstream, result, live, deployments, clock.monotonicMs());
       },
     });
+    for (const upstream of upstreams) noteUnprobed(upstream, live, deployments);
     prober.start(upstreams);
     return prober;
   };

@@ -4,6 +4,13 @@ import type { Engine } from "../upstreams/engines/engine.ts";
 import { engines } from "../upstreams/engines/registry.ts";
 import type { ProbeResult } from "../upstreams/prober.ts";
 
+/** What is known of the models of an upstream that is never probed: those of an engine that loads as it starts are loaded. */
+export function noteUnprobed(upstream: Upstream, live: LiveState, deployments: readonly Deployment[]): void {
+  const engine: Engine | undefined = upstream.engine && engines[upstream.engine];
+  if (upstream.health !== undefined || engine === undefined || engine.loadsOnRequest === true) return;
+  for (const target of deployments) if (target.upstream === upstream) live.noteLoadOf(target, "loaded");
+}
+
 /** Tells live state what a probe of an upstream found, for all that it serves. */
 export function noteProbe(
   upstream: Upstream,

@@ -132,7 +132,10 @@ export class LiveState {
   /** Whether the next request may have to wait for the model to be loaded. Only ever for one's own. */
   mayLoad(target: Deployment, nowMs: number): boolean {
     if (target.upstream.placement !== "local") return false;
-    return !mayServe(this.readiness(target, nowMs)) || this.readinessState(target).mayLoad(nowMs);
+    const readiness = this.readiness(target, nowMs);
+    if (readiness === "cold" || readiness === "warming") return true;
+    // What failed is not waited for longer than what works.
+    return mayServe(readiness) && this.readinessState(target).mayLoad(nowMs);
   }
 
   /** Requests that want the deployment now, also while it is cold: on it, waiting for it, and lately passed over. */
