@@ -71,6 +71,8 @@ export class SharedCounterStore implements CounterStore {
   #session = 0;
   #seq = 0;
   #hasJoined = false;
+  /** It came back without what it knew, which is not told of yet. */
+  #isEmptied = false;
   #isJoining = false;
   #isStopped = false;
   #pauseMs = firstPauseMs;
@@ -416,16 +418,24 @@ export class SharedCounterStore implements CounterStore {
       if (opened.done.has(seq)) flight.wasDone?.();
       else flight.wasNotDone?.();
     }
-    const isEmptied = this.#hasJoined && !opened.wasKnown;
+    // Kept until a session stands: one that fails here makes this replica known to the next.
+    this.#isEmptied ||= this.#hasJoined && !opened.wasKnown;
+    const isEmptied = this.#isEmptied;
     // The ledger tells what was spent on them, this replica's part as well.
     if (isEmptied) this.#own.forgive((account) => this.#claimed.has(account));
     const askedAtMs = clock.now();
     const synced = await this.#within(this.#commands.sync(session, deadAfterMs, this.#sinceMs), joinMs);
     this.#learn(synced, askedAtMs);
-    let forget = true;
-    for (const batch of batches(this.#own.takeAll(clock.now()))) {
-      await this.#tell(session, batch, forget);
-      forget = false;
+    const untold = batches(this.#own.takeAll(clock.now()));
+    try {
+      let forget = true;
+      for (let batch = untold.shift(); batch !== undefined; batch = untold.shift()) {
+        await this.#tell(session, batch, forget);
+        forget = false;
+      }
+    } finally {
+      // Of the one that failed the next session finds out; those after it were not sent.
+      for (const batch of untold) this.#oweAll(batch);
     }
     if (this.#isStopped) throw new Error("this replica ends");
     // Sent before anything that comes after, on the same connection: no need to wait for its answer.
@@ -441,6 +451,7 @@ export class SharedCounterStore implements CounterStore {
     // Others may have taken it for dead, and a budget for one that nobody counts.
     if (this.#hasJoined && !isEmptied) for (const account of this.#claimed) this.#stayCounting(account);
     this.#hasJoined = true;
+    this.#isEmptied = false;
     this.#deps.changed?.(true);
     this.#syncLater();
     if (isEmptied) this.#deps.emptied?.();
@@ -508,8 +519,8 @@ export class SharedCounterStore implements CounterStore {
 const textOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
 /** At least one, which may be empty. */
-function batches(changes: readonly CounterChange[]): (readonly CounterChange[])[] {
-  const cut: (readonly CounterChange[])[] = [];
+function batches(changes: readonly CounterChange[]): CounterChange[][] {
+  const cut: CounterChange[][] = [];
   for (let i = 0; i === 0 || i < changes.length; i += batchSize) cut.push(changes.slice(i, i + batchSize));
   return cut;
 }
