@@ -64,8 +64,8 @@ export class SharedCounterStore implements CounterStore {
   readonly #flights = new Map<number, Flight>();
   /** Operations of the last session whose outcome is not known. */
   #unsure = new Map<number, Flight>();
-  /** Accounts whose history comes from the ledger when the store has lost it. */
-  readonly #claimed = new Set<string>();
+  /** Accounts whose history comes from the ledger when the store has lost it, each with the ledger that this replica booked. */
+  readonly #claimed = new Map<string, string | undefined>();
   #isUp = false;
   #fault = "it has not answered yet";
   #session = 0;
@@ -174,7 +174,7 @@ export class SharedCounterStore implements CounterStore {
    * (`begin`), and one ledger's history is booked once, whichever replica is first. `away`: ask again later.
    */
   async claim(account: string, window: CountWindow, ledger: string): Promise<ClaimReply | "away"> {
-    this.#claimed.add(account);
+    this.#claimed.set(account, undefined);
     if (!this.#isUp) return "away";
     try {
       return await this.#within(this.#commands.claim(account, counterName(account, window), ledger), joinMs);
@@ -183,8 +183,9 @@ export class SharedCounterStore implements CounterStore {
     }
   }
 
-  /** What was claimed is booked. */
+  /** What was claimed is booked; the store is told when it is back. */
   booked(account: string, ledger: string): void {
+    if (this.#claimed.has(account)) this.#claimed.set(account, ledger);
     this.#quietly("HSET", this.#budgetKey(account), `l:${ledger}`, "done");
   }
 
@@ -210,9 +211,10 @@ export class SharedCounterStore implements CounterStore {
     return `{${this.#deps.prefix}}:b:${account}`;
   }
 
-  #stayCounting(account: string): void {
+  #stayCounting(account: string, ledger: string | undefined): void {
     const key = this.#budgetKey(account);
     this.#quietly("HSET", key, `m:${this.#deps.replica}`, "1");
+    if (ledger !== undefined) this.#quietly("HSET", key, `l:${ledger}`, "done");
     this.#quietly("PEXPIRE", key, String(countingMs));
   }
 
@@ -449,7 +451,8 @@ export class SharedCounterStore implements CounterStore {
         );
     }
     // Others may have taken it for dead, and a budget for one that nobody counts.
-    if (this.#hasJoined && !isEmptied) for (const account of this.#claimed) this.#stayCounting(account);
+    if (this.#hasJoined && !isEmptied)
+      for (const [account, ledger] of this.#claimed) this.#stayCounting(account, ledger);
     this.#hasJoined = true;
     this.#isEmptied = false;
     this.#deps.changed?.(true);

@@ -155,6 +155,23 @@ describe("counters of several workers", () => {
     expect(await three.store.read("budget", day, clock.now())).toEqual({ settled: 0, held: 0 });
   });
 
+  test("what was booked while nobody could be told is told as soon as that is possible", async () => {
+    const { clock, open, fail } = company();
+    const [one, two] = [open("a"), open("b")];
+    await settle();
+    await one.store.claim("budget", day, "ledger");
+    fail("sync");
+    await clock.advance(2_000);
+    expect(one.store.isUp).toBe(false);
+    one.store.book("budget", day, 70, clock.now());
+    one.store.booked("budget", "ledger");
+    fail(undefined);
+    await clock.advance(5_000);
+    expect(await two.store.claim("budget", day, "ledger")).toBe("booked");
+    one.die();
+    expect(await two.store.claim("budget", day, "ledger")).toBe("booked");
+  });
+
   test("one that dies while it books leaves that to another", async () => {
     const { open } = company();
     const [one, two] = [open("a"), open("b")];
