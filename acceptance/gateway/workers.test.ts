@@ -389,6 +389,30 @@ describe("when a process ends", () => {
     await vi.waitFor(() => expect(pids.filter(lives)).toEqual([]), patience);
   });
 
+  test("kill -9 of the parent while workers begin leaves no process behind either", async () => {
+    const dir = tempDir();
+    const child = spawnGateway({ config: textOf(dir, {}), env: canaryEnv });
+    // Its first worker has begun to keep things, and does not serve yet.
+    const journals = () => readdirSync(join(dir, "journal")).filter(isFolder);
+    await vi.waitFor(() => expect(journals()).toHaveLength(1), { timeout: 10_000, interval: 1 });
+    const pids = pidsOf({ child });
+    process.kill(child.pid, "SIGKILL");
+    expect(pids.length).toBeGreaterThan(0);
+    await vi.waitFor(() => expect(pids.filter(lives)).toEqual([]), patience);
+  });
+
+  test("a drain lasts as long as the config in force says, also when that is longer than at the start", async () => {
+    const gateway = await start({ server: { workers: 2, drainDelayMs: 0, drainTimeoutMs: 100 } });
+    const { url, call, dir, child } = gateway;
+    const text = textOf(dir, { server: { workers: 2, drainDelayMs: 0, drainTimeoutMs: 60_000 } });
+    const applied = await call("POST", "/config/apply", { text });
+    expect(applied.status, applied.text).toBe(200);
+    const open = await openStreams(url, 4, "[[sim:tokens=350]][[sim:pace=20]]");
+    child.process.kill("SIGTERM");
+    expect((await Promise.all(open)).filter((whole) => !isWhole(whole))).toEqual([]);
+    expect(await child.ended).toBe(0);
+  });
+
   test("while the parent is stopped requests are served within slices of the limit, and afterwards within all of it", async () => {
     const gateway = await start({ limits: { each: { scope: { key: "*" }, requestsPerMinute: 30 } } });
     const { url, child } = gateway;

@@ -267,6 +267,15 @@ class Supervisor {
     this.#restarts.add(cancel);
   }
 
+  /** What the workers go by now. */
+  get #config(): FairleadConfig {
+    try {
+      return (this.#inForce === undefined ? this.#loaded : this.#loaded.reread(this.#inForce.text)).config;
+    } catch {
+      return this.#loaded.config;
+    }
+  }
+
   #endWith(code: number): void {
     this.#ending = code;
     this.#end("SIGTERM");
@@ -281,7 +290,7 @@ class Supervisor {
     for (const cancel of this.#restarts) cancel();
     for (const worker of this.#workers.values()) worker.process.kill(signal);
     if (this.#workers.size === 0) this.#ended.resolve(this.#ending ?? 0);
-    const { drainDelayMs, drainTimeoutMs } = this.#loaded.config.server;
+    const { drainDelayMs, drainTimeoutMs } = this.#config.server;
     systemClock.after(drainDelayMs + drainTimeoutMs + killAfterMs, () => {
       for (const worker of this.#workers.values()) worker.process.kill("SIGKILL");
     });

@@ -49,3 +49,13 @@ test("questions without an answer are bounded", async () => {
   one.close("the end");
   expect(await asked[0]).toBe("the end");
 });
+
+test("what arrives from an end that was closed is not answered", () => {
+  const { one, two } = ends();
+  const heard: unknown[] = [];
+  two.on("lock", (body) => heard.push(body));
+  two.close("it ended");
+  two.receive([["tell", 0, "lock", 1]]);
+  one.tell("lock", 2);
+  expect(heard).toEqual([]);
+});

@@ -52,7 +52,8 @@ export class WorkerChannel {
   }
 
   receive(message: unknown): void {
-    if (!Array.isArray(message)) return;
+    // What a process that ended had still sent is nobody's any more: a turn that was given to it would never end.
+    if (this.#closed !== undefined || !Array.isArray(message)) return;
     for (const frame of message as Frame[]) this.#take(frame);
   }
 

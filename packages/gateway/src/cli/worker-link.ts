@@ -68,13 +68,16 @@ export class WorkerLink {
   /** Counters, news and first-comes of all workers. */
   openShared(deps: SharedDeps): Promise<Shared> {
     const { count } = this.orders;
+    const channel = this.#channel;
     const connection = parentConnection({
-      ask: (op, body) => this.#channel.ask(op, body),
+      ask: (op, body) => channel.ask(op, body),
       onNews: (listen) => {
         this.#news = listen;
       },
       onLost: (listen) => this.onLost(listen),
-      isOpen: this.#channel.isOpen,
+      get isOpen() {
+        return channel.isOpen;
+      },
     });
     return meetAt(
       {
@@ -87,9 +90,10 @@ export class WorkerLink {
     );
   }
 
-  /** The parent is gone, so nothing is common any more. */
+  /** The parent is gone, so nothing is common any more. Called at once where it is gone already. */
   onLost(listen: () => void): void {
-    this.#lost.push(listen);
+    if (this.#channel.isOpen) this.#lost.push(listen);
+    else listen();
   }
 
   onHangup(listen: () => void): void {

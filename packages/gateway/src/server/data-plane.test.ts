@@ -27,14 +27,14 @@ const routes: Readonly<Record<string, "key" | "everyone">> = {
   "GET /metrics": "everyone",
 };
 
-function app() {
+function app(maxBufferedBytes = 100_000) {
   const { deps, clock } = gateway({ local: [completion("hi")] }, { keys });
   return dataPlane({
     chat: () => deps,
     clock,
     randomness: deps.randomness,
     limits: () => ({ maxBodyBytes: 10_000, bodyTimeoutMs: 1_000 }),
-    bodies: new BodyMemory(100_000),
+    bodies: new BodyMemory(maxBufferedBytes),
     metrics: new PrometheusSink(),
     admin: undefined,
     draining: () => false,
@@ -45,6 +45,15 @@ function app() {
 test("every route says who may use it", () => {
   const served = app().routes.map(({ method, path }) => `${method} ${path}`);
   expect(served.sort()).toEqual(Object.keys(routes).sort());
+});
+
+test("a question about a route that finds no room may come again", async () => {
+  const headers = { "content-length": "20", authorization: `Bearer ${known}` };
+  const request = new Request("http://gateway/v1/route", { method: "POST", headers, body: " ".repeat(20) });
+  const response = await app(10).fetch(request, { address: () => undefined, rest: () => {} });
+  expect(response.status).toBe(503);
+  expect(response.headers.get("x-should-retry")).toBe("true");
+  expect(response.headers.get("retry-after")).toBe("1");
 });
 
 const callers = {

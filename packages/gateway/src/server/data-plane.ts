@@ -6,6 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Randomness } from "../lib/ids.ts";
 import { explainRoute, showDecision } from "../pipeline/explain-route.ts";
 import { type ChatDeps, handleChat } from "../pipeline/handle-chat.ts";
+import { retryHeaders } from "../pipeline/reply-headers.ts";
 import { authenticate } from "../policy/authenticate.ts";
 import { allowedTargets } from "../policy/model-access.ts";
 import type { PrometheusSink } from "../sinks/prometheus/prometheus-sink.ts";
@@ -112,7 +113,7 @@ export function dataPlane(deps: DataPlaneDeps): Hono<{ Bindings: Connection }> {
 
   const answer = (error: GatewayError): Response => {
     const id = randomness.id();
-    const headers = { "x-router-decision-id": id, "x-should-retry": "false" };
+    const headers = { "x-router-decision-id": id, ...retryHeaders(error) };
     return Response.json(dialect.encodeError(error, id), { status: error.status, headers });
   };
   app.notFound(({ req, env }) => {

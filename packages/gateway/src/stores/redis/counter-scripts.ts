@@ -169,13 +169,14 @@ return answer
 
 /**
  * Begins a session: nothing of an earlier one is done from now on, however late it arrives. ARGV: replica, session, then
- * the seqs of operations whose outcome is not known. Answers 1 if the replica was known, and the seqs that were done.
+ * the seqs of operations whose outcome is not known. Answers 1 if an operation of the replica is known, for a session alone
+ * may have begun without its answer being heard, and the seqs that were done.
  */
 const open = `${base}
 local mine = root .. 'r:' .. ARGV[1]
 -- One that was sent earlier on another connection may come late.
 if number(redis.call('HGET', mine, 'e')) > number(ARGV[2]) then return {'lost'} end
-local answer = {redis.call('EXISTS', mine)}
+local answer = {redis.call('HLEN', mine) > redis.call('HEXISTS', mine, 'e') and 1 or 0}
 for i = 3, #ARGV do
   if redis.call('HGET', mine, whole(number(ARGV[i]) % 4096)) == ARGV[i] then answer[#answer + 1] = ARGV[i] end
 end

@@ -66,13 +66,15 @@ export class SharedCounterStore implements CounterStore {
   readonly #flights = new Map<number, Flight>();
   /** Operations of the last session whose outcome is not known. */
   #unsure = new Map<number, Flight>();
-  /** Accounts whose history comes from the ledger when the store has lost it. */
-  readonly #claimed = new Set<string>();
+  /** Accounts whose history comes from the ledger when the store has lost it, each with the ledger that this replica booked. */
+  readonly #claimed = new Map<string, string | undefined>();
   #isUp = false;
   #fault = "it has not answered yet";
   #session = 0;
   #seq = 0;
   #hasJoined = false;
+  /** It came back without what it knew, which is not told of yet. */
+  #isEmptied = false;
   #isJoining = false;
   #isStopped = false;
   #pauseMs = firstPauseMs;
@@ -175,7 +177,7 @@ export class SharedCounterStore implements CounterStore {
    * (`begin`), and one ledger's history is booked once, whichever replica is first. `away`: ask again later.
    */
   async claim(account: string, window: CountWindow, ledger: string): Promise<ClaimReply | "away"> {
-    this.#claimed.add(account);
+    this.#claimed.set(account, undefined);
     if (!this.#isUp) return "away";
     try {
       return await this.#within(this.#commands.claim(account, counterName(account, window), ledger), joinMs);
@@ -184,8 +186,9 @@ export class SharedCounterStore implements CounterStore {
     }
   }
 
-  /** What was claimed is booked. */
+  /** What was claimed is booked; the store is told when it is back. */
   booked(account: string, ledger: string): void {
+    if (this.#claimed.has(account)) this.#claimed.set(account, ledger);
     this.#quietly("HSET", this.#budgetKey(account), `l:${ledger}`, "done");
   }
 
@@ -211,9 +214,10 @@ export class SharedCounterStore implements CounterStore {
     return `{${this.#deps.prefix}}:b:${account}`;
   }
 
-  #stayCounting(account: string): void {
+  #stayCounting(account: string, ledger: string | undefined): void {
     const key = this.#budgetKey(account);
     this.#quietly("HSET", key, `m:${this.#deps.replica}`, "1");
+    if (ledger !== undefined) this.#quietly("HSET", key, `l:${ledger}`, "done");
     this.#quietly("PEXPIRE", key, String(countingMs));
   }
 
@@ -419,16 +423,24 @@ export class SharedCounterStore implements CounterStore {
       if (opened.done.has(seq)) flight.wasDone?.();
       else flight.wasNotDone?.();
     }
-    const isEmptied = this.#hasJoined && !opened.wasKnown;
+    // Kept until a session stands: one that fails here makes this replica known to the next.
+    this.#isEmptied ||= this.#hasJoined && !opened.wasKnown;
+    const isEmptied = this.#isEmptied;
     // The ledger tells what was spent on them, this replica's part as well.
     if (isEmptied) this.#own.forgive((account) => this.#claimed.has(account));
     const askedAtMs = clock.now();
     const synced = await this.#within(this.#commands.sync(session, deadAfterMs, this.#sinceMs), joinMs);
     this.#learn(synced, askedAtMs);
-    let forget = true;
-    for (const batch of batches(this.#own.takeAll(clock.now()))) {
-      await this.#tell(session, batch, forget);
-      forget = false;
+    const untold = batches(this.#own.takeAll(clock.now()));
+    try {
+      let forget = true;
+      for (let batch = untold.shift(); batch !== undefined; batch = untold.shift()) {
+        await this.#tell(session, batch, forget);
+        forget = false;
+      }
+    } finally {
+      // Of the one that failed the next session finds out; those after it were not sent.
+      for (const batch of untold) this.#oweAll(batch);
     }
     if (this.#isStopped) throw new Error("this replica ends");
     // Sent before anything that comes after, on the same connection: no need to wait for its answer.
@@ -442,8 +454,10 @@ export class SharedCounterStore implements CounterStore {
         );
     }
     // Others may have taken it for dead, and a budget for one that nobody counts.
-    if (this.#hasJoined && !isEmptied) for (const account of this.#claimed) this.#stayCounting(account);
+    if (this.#hasJoined && !isEmptied)
+      for (const [account, ledger] of this.#claimed) this.#stayCounting(account, ledger);
     this.#hasJoined = true;
+    this.#isEmptied = false;
     this.#deps.changed?.(true);
     this.#syncLater();
     if (isEmptied) this.#deps.emptied?.();
@@ -511,8 +525,8 @@ export class SharedCounterStore implements CounterStore {
 const textOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
 /** At least one, which may be empty. */
-function batches(changes: readonly CounterChange[]): (readonly CounterChange[])[] {
-  const cut: (readonly CounterChange[])[] = [];
+function batches(changes: readonly CounterChange[]): CounterChange[][] {
+  const cut: CounterChange[][] = [];
   for (let i = 0; i === 0 || i < changes.length; i += batchSize) cut.push(changes.slice(i, i + batchSize));
   return cut;
 }

@@ -17,16 +17,18 @@ function company() {
   const news: string[] = [];
   const host = new CounterHost(clock, (text) => news.push(text));
   let stalled: (() => void)[] | undefined;
-  const open = (replica: string) => {
+  let failing: ScriptName | undefined;
+  const open = (replica: string, emptied = (): void => {}) => {
     const lost: (() => void)[] = [];
     const ask: CounterChannel["ask"] = async (op, body) => {
       const waiting = stalled;
       if (waiting !== undefined) await new Promise<void>((resolve) => waiting.push(resolve));
       const [name, args] = body as [string, (string | number)[]];
+      if (op === "run" && name === failing) throw new Error("the connection was lost");
       return op === "run" ? host.run(name as ScriptName, args) : host.command(name, args);
     };
     const connection = parentConnection({ ask, onNews() {}, onLost: (listen) => lost.push(listen), isOpen: true });
-    const store = new SharedCounterStore({ connection, prefix: "workers", replica, timeoutMs: 250, clock });
+    const store = new SharedCounterStore({ connection, prefix: "workers", replica, timeoutMs: 250, clock, emptied });
     return { store, connection, die: () => host.gone(replica) };
   };
   return {
@@ -34,6 +36,9 @@ function company() {
     host,
     news,
     open,
+    fail(script: ScriptName | undefined) {
+      failing = script;
+    },
     stall() {
       stalled = [];
     },
@@ -99,6 +104,37 @@ describe("counters of several workers", () => {
     expect(await all[1]?.read("budget", day, clock.now())).toEqual({ settled: 0, held: 5 });
   });
 
+  test("a session that fails as it begins loses none of what was settled meanwhile, however much that is", async () => {
+    const { clock, open, fail } = company();
+    const { store } = open("a");
+    await settle();
+    fail("apply");
+    const names = Array.from({ length: 1_200 }, (_, i) => `budget-${i}`);
+    for (const name of names) store.book(name, day, 1, clock.now());
+    await clock.advance(1_000);
+    expect(store.isUp).toBe(false);
+    fail(undefined);
+    await clock.advance(5_000);
+    expect(store.isUp).toBe(true);
+    const settled = await Promise.all(names.map(async (name) => (await store.read(name, day, clock.now())).settled));
+    expect(settled.filter((amount) => amount !== 1)).toEqual([]);
+  });
+
+  test("a store that came back empty is told of, also when the first session on it fails", async () => {
+    const { clock, open, fail } = company();
+    let emptied = 0;
+    const { store, die } = open("a", () => emptied++);
+    await settle();
+    die();
+    fail("sync");
+    await clock.advance(2_000);
+    expect(store.isUp).toBe(false);
+    fail(undefined);
+    await clock.advance(5_000);
+    expect(store.isUp).toBe(true);
+    expect(emptied).toBe(1);
+  });
+
   test("one worker books what a ledger says was spent, and again when nobody has counted for a while", async () => {
     const { clock, open } = company();
     const [one, two] = [open("a"), open("b")];
@@ -117,6 +153,23 @@ describe("counters of several workers", () => {
     await settle();
     expect(await three.store.claim("budget", day, "ledger")).toBe("begin");
     expect(await three.store.read("budget", day, clock.now())).toEqual({ settled: 0, held: 0 });
+  });
+
+  test("what was booked while nobody could be told is told as soon as that is possible", async () => {
+    const { clock, open, fail } = company();
+    const [one, two] = [open("a"), open("b")];
+    await settle();
+    await one.store.claim("budget", day, "ledger");
+    fail("sync");
+    await clock.advance(2_000);
+    expect(one.store.isUp).toBe(false);
+    one.store.book("budget", day, 70, clock.now());
+    one.store.booked("budget", "ledger");
+    fail(undefined);
+    await clock.advance(5_000);
+    expect(await two.store.claim("budget", day, "ledger")).toBe("booked");
+    one.die();
+    expect(await two.store.claim("budget", day, "ledger")).toBe("booked");
   });
 
   test("one that dies while it books leaves that to another", async () => {
