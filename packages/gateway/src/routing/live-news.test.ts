@@ -116,3 +116,16 @@ test("what is not understood is left out: other versions, unknown targets, nonse
   news.receive(JSON.stringify({ v: 1, from: "x", cooled, more: 1 }));
   expect(live.deployment(target).coolUntilMs).toBeGreaterThan(now);
 });
+
+test("what an operator drains is drained everywhere, and not told on", async () => {
+  const { clock, all, said } = replicas(2);
+  const [one, other] = all;
+  one.live.setDrained("cloud", true);
+  await clock.advance(60);
+  expect(other.live.isDrained("cloud")).toBe(true);
+  one.live.setDrained("cloud", false);
+  one.live.setDrained("nobody", true);
+  await clock.advance(60);
+  expect([other.live.isDrained("cloud"), other.live.isDrained("nobody")]).toEqual([false, false]);
+  expect(said).toHaveLength(2);
+});

@@ -35,13 +35,14 @@ interface Turn {
 
 /**
  * Tells other replicas what this one learned of targets, and learns from them: breakers that opened, cool-downs, where
- * conversations went. No prompt and no key is in it. Hints only: any message may be lost, late or doubled.
+ * conversations went, what an operator drained. No prompt and no key is in it. Hints only: any message may be lost, late or doubled.
  */
 export class LiveNews {
   readonly #deps: LiveNewsDeps;
   readonly #opened = new Map<DeploymentId, number>();
   readonly #cooled = new Map<DeploymentId, Cooled>();
   readonly #turns = new Map<number, Turn>();
+  readonly #drained = new Map<string, boolean>();
   #cancel: (() => void) | undefined;
 
   constructor(deps: LiveNewsDeps) {
@@ -49,6 +50,7 @@ export class LiveNews {
     const { live, clock } = deps;
     live.onOpened = (target, untilMs) => this.#add(this.#opened, target, untilMs - clock.monotonicMs());
     live.onCooled = (target, ms, reason) => this.#add(this.#cooled, target, { ms, reason });
+    live.onDrained = (upstream, isDrained) => this.#add(this.#drained, upstream, isDrained);
     live.conversations.onNoted = (hash, target, promptTokens) => this.#add(this.#turns, hash, { target, promptTokens });
   }
 
@@ -57,7 +59,7 @@ export class LiveNews {
     if (text.length > mostCharacters) return;
     const message = parsed(text);
     if (!isObject(message)) return;
-    const { v, from: replica, opened, cooled, turns } = message;
+    const { v, from: replica, opened, cooled, turns, drained } = message;
     if (v !== version || replica === this.#deps.replica) return;
     const { live, clock } = this.#deps;
     const known = new Map(this.#deps.deployments().map((target) => [target.id as string, target]));
@@ -77,6 +79,10 @@ export class LiveNews {
       state.coolUntilMs = untilMs;
       state.coolReason = why;
     }
+    const upstreams = new Set(this.#deps.deployments().map(({ upstream }) => upstream.name));
+    for (const [name, isDrained] of entriesOf(drained)) {
+      if (typeof name === "string" && upstreams.has(name)) live.followDrained(name, isDrained === true);
+    }
     for (const [hash, id, tokens] of entriesOf(turns)) {
       const target = targetIn(id);
       if (target !== undefined && isWhole(hash) && isWhole(tokens)) {
@@ -90,6 +96,7 @@ export class LiveNews {
     const { live } = this.#deps;
     live.onOpened = undefined;
     live.onCooled = undefined;
+    live.onDrained = undefined;
     live.conversations.onNoted = undefined;
   }
 
@@ -110,11 +117,13 @@ export class LiveNews {
       from: this.#deps.replica,
       opened: [...this.#opened].map(([id, ms]) => [id, Math.max(0, Math.round(ms))]),
       cooled: [...this.#cooled].map(([id, { ms, reason }]) => [id, Math.round(ms), reason]),
+      drained: [...this.#drained],
       turns: [...this.#turns].map(([hash, { target, promptTokens }]) => [hash, target, promptTokens]),
     };
     this.#opened.clear();
     this.#cooled.clear();
     this.#turns.clear();
+    this.#drained.clear();
     this.#deps.publish(JSON.stringify(message));
   }
 }

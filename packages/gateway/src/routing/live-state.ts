@@ -37,6 +37,8 @@ export class LiveState {
   readonly spillCap = new SpillCap();
   /** Told each time a breaker opens, with the monotonic time until which it stays so. */
   onOpened: ((target: DeploymentId, untilMs: number) => void) | undefined;
+  /** Told each time an operator takes an upstream out of service, or back. */
+  onDrained: ((upstream: string, isDrained: boolean) => void) | undefined;
   /** Told each time an upstream did not answer. */
   onUnreachable: ((upstream: string) => void) | undefined;
   /** Told each time a target asked to be left alone. */
@@ -145,6 +147,12 @@ export class LiveState {
 
   /** An operator takes an upstream out of service, or back into it. Running requests go on. */
   setDrained(upstream: string, isDrained: boolean): void {
+    this.followDrained(upstream, isDrained);
+    this.onDrained?.(upstream, isDrained);
+  }
+
+  /** Another replica's operator did. */
+  followDrained(upstream: string, isDrained: boolean): void {
     this.#upstream(upstream).isDrained = isDrained;
   }
 

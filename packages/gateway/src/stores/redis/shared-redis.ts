@@ -58,6 +58,11 @@ export function shareOver(
     ...(replicas !== undefined && { replicas }),
   });
   const channel = `{${prefix}}:news`;
+  // A listener cannot tell silence from a dead network: what makes the other connection begin anew holds for it too.
+  let isStopped = false;
+  connection.onLost(() => {
+    if (!isStopped && listener !== connection && listener.isReady) listener.reset();
+  });
   return {
     counters,
     first(key, ttlMs) {
@@ -75,6 +80,7 @@ export function shareOver(
     },
     onNews: (listen) => listener.subscribe(channel, listen),
     async stop() {
+      isStopped = true;
       await counters.stop();
       connection.close();
       listener.close();
