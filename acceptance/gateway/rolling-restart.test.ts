@@ -55,6 +55,24 @@ test("while it drains, a kept-alive connection is served once more and told that
   expect(await gateway.child.ended).toBe(0);
 });
 
+test("a stream that outlasts the delay leaves its connection one more request, which is told that it is the last", async () => {
+  const gateway = await start(tempDir(), { drainDelayMs: 200 });
+  const socket = new RawSocket(gateway.url);
+  const body = JSON.stringify({
+    model: localModel,
+    stream: true,
+    messages: [{ role: "user", content: "[[sim:tokens=40]][[sim:pace=40]]" }],
+  });
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\ncontent-type: application/json\r\n`;
+  await socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`).until(/"content":"[^"]/);
+  gateway.child.process.kill("SIGTERM");
+  await socket.until(/\[DONE\][\s\S]*0\r\n\r\n$/);
+  socket.received = "";
+  await socket.write(request).until(/"object":"list"/);
+  expect(socket.received).toMatch(/^HTTP\/1\.1 200 [\s\S]*connection: close/i);
+  expect(await gateway.child.ended).toBe(0);
+});
+
 test("a gateway that is told to end while it starts ends at once, also where no signal has a default", async () => {
   const silent = createServer();
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));

@@ -137,6 +137,9 @@ export interface Gateway {
   interrupt(): void;
   /** Resolves when every exchange that began has settled. */
   idle(): Promise<void>;
+  /** Resolves when those that run now have settled, whatever begins meanwhile. */
+  settledSoFar(): Promise<unknown>;
+  readonly isBusy: boolean;
   /** Stops background work and writes out what is queued. Call it after the last request. */
   close(): Promise<void>;
 }
@@ -398,6 +401,10 @@ export function buildGateway(parts: GatewayParts): Gateway {
       for (const exchange of open.keys()) {
         exchange.client.hangUp(new GatewayError("draining", "This gateway is shutting down."));
       }
+    },
+    settledSoFar: () => Promise.allSettled(open.values()),
+    get isBusy() {
+      return open.size > 0;
     },
     async idle() {
       while (open.size > 0) await Promise.allSettled(open.values());

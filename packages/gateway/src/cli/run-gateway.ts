@@ -66,15 +66,26 @@ export async function runGateway(
 /** How long answers may take to reach their clients once they are complete. */
 const flushMs = 1_000;
 
+/** How soon a client uses a connection again whose answer has ended. */
+const againMs = 250;
+
 /**
  * Ends a gateway without dropping a request: readiness says no while requests are still taken, then no more are, and
- * running ones finish up to the deadline; what still runs then ends with an error of its own.
+ * running ones finish up to the deadline; what still runs then ends with an error of its own. Answers that began before the
+ * drain could not say that they are their connection's last: those connections are still served once more, and told.
  */
 async function drain(gateway: Gateway, listening: Listening, delayMs: number, timeoutMs: number): Promise<void> {
+  const begunBefore = gateway.settledSoFar();
   gateway.startDraining();
   await Bun.sleep(delayMs);
+  const startedMs = performance.now();
+  if (delayMs > 0 && gateway.isBusy) {
+    await within(begunBefore, timeoutMs);
+    await Bun.sleep(Math.min(againMs, timeoutMs));
+  }
   const closed = listening.close();
-  await within(Promise.all([closed, gateway.idle()]), timeoutMs);
+  const leftMs = Math.max(0, timeoutMs - (performance.now() - startedMs));
+  await within(Promise.all([closed, gateway.idle()]), leftMs);
   gateway.interrupt();
   await within(Promise.all([closed, gateway.idle()]), flushMs);
   await listening.cut();
